@@ -1,0 +1,1 @@
+"""The merchant's side of Payportal and the books both sides share."""

@@ -1,0 +1,1 @@
+"""The accounting truth: invoices, links, payments, the ledger and the write-back to Xero."""

@@ -1,0 +1,1 @@
+"""How we talk out: one method per endpoint we use; vendor quirks stop here."""

@@ -1,0 +1,1 @@
+"""Mechanisms without domain words: database, broker, durable work, money, crypto."""

@@ -1,0 +1,1 @@
+"""What a merchant does: sign in, set up, connect, brand, request payment."""
