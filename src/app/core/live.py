@@ -1,0 +1,84 @@
+"""Live updates: a change announces itself through PostgreSQL's NOTIFY; each web process fans it out to open pages.
+
+`announce` inside a transaction is delivered when (and only when) that transaction commits.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+import structlog
+
+from app.core import db
+
+CHANNEL = "payportal_live"
+log = structlog.get_logger()
+
+
+async def announce(key: object) -> None:
+    """Tell every open page that listens to `key` (a merchant's or a link's id) that something changed."""
+    await db.fetch("SELECT pg_notify($1, $2)", CHANNEL, str(key))
+
+
+class Hub:
+    """One LISTEN connection for a web process, fanned out to its subscribers; reconnects by itself."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        """Stop listening and let every open page go."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._wake_all()
+
+    @asynccontextmanager
+    async def subscribe(self, key: object) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever `key` was announced (clear it after waiting)."""
+        event = asyncio.Event()
+        self._listeners[str(key)].add(event)
+        try:
+            yield event
+        finally:
+            self._listeners[str(key)].discard(event)
+            if not self._listeners[str(key)]:
+                del self._listeners[str(key)]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._until_lost()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("live.lost", error=type(error).__name__)
+            await asyncio.sleep(1)
+
+    async def _until_lost(self) -> None:
+        connection: Any = await db.ENGINE.get_new_connection()
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            await connection.add_listener(CHANNEL, self._heard)
+            self._wake_all()  # whatever was announced while nobody listened
+            await lost.wait()
+        finally:
+            with suppress(Exception):
+                await connection.close(timeout=1)
+
+    def _heard(self, _connection: object, _pid: int, _channel: str, key: object) -> None:
+        for event in self._listeners.get(str(key), ()):
+            event.set()
+
+    def _wake_all(self) -> None:
+        for events in self._listeners.values():
+            for event in events:
+                event.set()
