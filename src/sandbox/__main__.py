@@ -1,0 +1,44 @@
+"""``python -m sandbox --port P --smtp-port M --data-dir D``: serves until interrupted; prints ``ready http://localhost:P``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from sandbox.app import create_app
+from sandbox.config import Options, parse_options
+from sandbox.server import listen, serve
+from sandbox.store import Store
+from sandbox.world import World
+
+
+async def run(options: Options) -> None:
+    """Open the ports and the store, then serve; raises OSError when a port is taken."""
+    sock = listen(options.host, options.port)
+    port = sock.getsockname()[1]
+    options.data_dir.mkdir(parents=True, exist_ok=True)
+    world = World(Store(options.data_dir / "sandbox.sqlite"), options.base_url or f"http://localhost:{port}")
+    app = create_app(world)
+    smtp = await world.mail.listen(options.host, options.smtp_port)
+    smtp_port = smtp.sockets[0].getsockname()[1]
+    print(f"mail smtp://localhost:{smtp_port}", flush=True)
+    try:
+        await serve(app, sock, f"ready {world.base_url}")
+    finally:
+        smtp.close()
+
+
+def main() -> None:
+    """The command."""
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        asyncio.run(run(parse_options(sys.argv[1:])))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as problem:
+        sys.exit(f"sandbox: {problem}")
+
+
+if __name__ == "__main__":
+    main()

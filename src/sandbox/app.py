@@ -1,0 +1,52 @@
+"""The ASGI application: the control API, the console and both platforms behind the gate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
+
+from sandbox import control, stripe_api, stripe_pages
+from sandbox.gate import Gate
+from sandbox.pages import HERE
+from sandbox.world import World
+
+_SCHEMA = OpenAPIConfig(title="Sandbox control API", version="1", path="/_schema")
+
+
+def create_app(world: World) -> Gate:
+    """Everything this world serves, as one ASGI application; its lifespan runs the clock."""
+    platforms = [*stripe_api.routes(world), *stripe_pages.routes(world)]
+    world.seed_once()
+
+    def give_world() -> World:
+        return world
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        clock = asyncio.create_task(world.clock.run())
+        yield
+        clock.cancel()
+        with suppress(asyncio.CancelledError):
+            await clock
+        world.store.close()
+
+    app = Litestar(
+        route_handlers=[
+            *control.routes(),
+            create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
+            Router("/", route_handlers=platforms, include_in_schema=False),
+        ],
+        dependencies={"world": Provide(give_world, sync_to_thread=False)},
+        openapi_config=_SCHEMA,
+        lifespan=[running],
+        request_max_body_size=10_000_000,
+    )
+    return Gate(cast("ASGIApp", app), world.store, world.faults, world.clock.timestamp, world.guards, world.log)

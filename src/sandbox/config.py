@@ -1,0 +1,119 @@
+"""What the sandbox is told: start-up options (arguments, environment) and the live configuration of ``/_config``.
+
+This module is the only reader of the environment. The live configuration plays the part of the two developer portals:
+which Xero app exists and where its webhooks go, which Stripe platform key is good, and which endpoints are registered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+GRANULAR_SCOPES = (
+    "openid profile email offline_access "
+    "accounting.invoices accounting.invoices.read accounting.payments accounting.payments.read "
+    "accounting.banktransactions accounting.banktransactions.read accounting.settings accounting.settings.read "
+    "accounting.contacts accounting.contacts.read accounting.attachments accounting.attachments.read"
+).split()
+
+
+class Options(msgspec.Struct, frozen=True):
+    """Start-up options; ``port`` and ``smtp_port`` 0 mean a free one is picked."""
+
+    port: int
+    smtp_port: int
+    data_dir: Path
+    host: str
+    base_url: str | None
+
+
+class XeroLimits(msgspec.Struct, forbid_unknown_fields=True):
+    """Rate limits per tenant (``app_minute``: over all tenants); None lifts one. Defaults: a new app on the Starter tier."""
+
+    concurrent: int | None = 5
+    minute: int | None = 60
+    day: int | None = 1000
+    app_minute: int | None = 10_000
+
+
+class XeroModes(msgspec.Struct, forbid_unknown_fields=True):
+    """Doubts about the real platform, each a switch: the product must pass either way."""
+
+    idempotency_seconds: int = 360
+    idempotency_scope: str = "app"
+    cache_errors: bool = True
+    refresh_grace_seconds: int = 1800
+    search_lag_seconds: int = 0
+    filter_broken: bool = False
+    offline: bool = False
+
+
+class XeroApp(msgspec.Struct, forbid_unknown_fields=True):
+    """The app as registered in Xero's developer portal."""
+
+    client_id: str = "SANDBOX0XERO0CLIENT0ID0000000001"
+    client_secret: str = "sandbox-xero-client-secret"
+    app_name: str = "Payportal"
+    redirect_uris: list[str] = msgspec.field(default_factory=list)
+    scopes_allowed: list[str] = msgspec.field(default_factory=lambda: list(GRANULAR_SCOPES))
+    webhook_url: str | None = None
+    webhook_key: str | None = None
+    webhook_categories: list[str] = msgspec.field(default_factory=lambda: ["INVOICE", "CONTACT"])
+    limits: XeroLimits = msgspec.field(default_factory=XeroLimits)
+    modes: XeroModes = msgspec.field(default_factory=XeroModes)
+
+
+class StripeEndpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """A webhook endpoint or event destination; ``connect`` ones hear connected accounts, others the platform itself."""
+
+    url: str
+    secret: str
+    payload: str = "snapshot"
+    connect: bool = True
+    events: list[str] = msgspec.field(default_factory=lambda: ["*"])
+
+
+class StripePlatform(msgspec.Struct, forbid_unknown_fields=True):
+    """The Stripe platform account the product acts as."""
+
+    secret_key: str = "sk_test_sandbox"
+    endpoints: list[StripeEndpoint] = msgspec.field(default_factory=list)
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True):
+    """The live configuration; POST ``/_config`` merges into it, key by key, and it survives a restart."""
+
+    xero: XeroApp = msgspec.field(default_factory=XeroApp)
+    stripe: StripePlatform = msgspec.field(default_factory=StripePlatform)
+    product_url: str = "http://localhost:8000"
+
+
+def merge(current: Config, patch: dict[str, Any]) -> Config:
+    """Return ``current`` with ``patch`` merged in; raises msgspec.ValidationError for unknown or ill-typed keys."""
+    return msgspec.convert(_merged(msgspec.to_builtins(current), patch), Config)
+
+
+def _merged(base: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in patch.items():
+        old = out.get(key)
+        out[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return out
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    """Read the command line; the environment (SANDBOX_PORT, SANDBOX_SMTP_PORT, SANDBOX_DATA_DIR) gives the defaults."""
+    env = os.environ
+    parser = argparse.ArgumentParser(prog="sandbox", description="Xero and Stripe on this machine.")
+    parser.add_argument("--port", type=int, default=int(env.get("SANDBOX_PORT", "8100")))
+    parser.add_argument("--smtp-port", type=int, default=int(env.get("SANDBOX_SMTP_PORT", "0")))
+    parser.add_argument("--data-dir", type=Path, default=Path(env.get("SANDBOX_DATA_DIR", ".sandbox")))
+    parser.add_argument("--host", default=env.get("SANDBOX_HOST", "127.0.0.1"))
+    parser.add_argument("--base-url", default=env.get("SANDBOX_URL"), help="the address others reach this sandbox by")
+    given = parser.parse_args(arguments)
+    return Options(given.port, given.smtp_port, given.data_dir, given.host, given.base_url)

@@ -1,0 +1,221 @@
+"""The control API: faults, clock, configuration, seeds, truth, log. JSON in and out; OpenAPI at ``/_schema``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+
+from sandbox.config import Config
+from sandbox.faults import Rule
+from sandbox.store import Obj
+from sandbox.webhooks import Modes
+from sandbox.world import Seed, World
+
+
+class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
+    """``advance`` in seconds, ``set`` to a moment (ISO 8601 with zone), ``rate`` of virtual to real seconds."""
+
+    advance: float | None = None
+    set: datetime | None = None
+    rate: float | None = None
+
+
+class WebhookOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """``redeliver`` an id, or set the ``modes`` of a ``channel`` (xero, stripe)."""
+
+    redeliver: str | None = None
+    channel: str | None = None
+    modes: Modes | None = None
+
+
+def _clock_state(world: World) -> Obj:
+    return {"now": world.clock.now().isoformat(), "timestamp": world.clock.timestamp()}
+
+
+@get("/health")
+async def health(world: World) -> Obj:
+    """Serving."""
+    return {"status": "ok", **_clock_state(world)}
+
+
+@get("/_config")
+async def read_config(world: World) -> Config:
+    """The live configuration."""
+    return world.config
+
+
+@post("/_config", status_code=200)
+async def change_config(world: World, data: dict[str, Any]) -> Config:
+    """Merge into the live configuration; unknown keys are refused with 400."""
+    try:
+        return world.configure(data)
+    except msgspec.ValidationError as problem:
+        raise HTTPException(status_code=400, detail=str(problem)) from problem
+
+
+@get("/_faults")
+async def list_faults(world: World) -> list[Obj]:
+    """The rules in force, with how many requests each has seen and struck."""
+    return world.faults.rows()
+
+
+@post("/_faults", status_code=201)
+async def add_fault(world: World, data: Rule) -> dict[str, str]:
+    """Put a rule in force."""
+    return {"id": world.faults.add(data)}
+
+
+@delete("/_faults")
+async def clear_faults(world: World) -> None:
+    """Take every rule back."""
+    world.faults.clear()
+
+
+@delete("/_faults/{fault_id:str}")
+async def remove_fault(world: World, fault_id: str) -> None:
+    """Take one rule back."""
+    if not world.faults.remove(fault_id):
+        raise HTTPException(status_code=404, detail="No such fault.")
+
+
+@get("/_clock")
+async def read_clock(world: World) -> Obj:
+    """The virtual time."""
+    return _clock_state(world)
+
+
+@post("/_clock", status_code=200)
+async def change_clock(world: World, data: ClockChange) -> Obj:
+    """Move the clock; answers when everything due on the way has been done, webhook attempts included."""
+    if data.set is not None and data.set.tzinfo is None:
+        raise HTTPException(status_code=400, detail="set needs a zone.")
+    await world.clock.change(advance=data.advance, set_to=data.set, rate=data.rate)
+    return _clock_state(world)
+
+
+@post("/_settle", status_code=200)
+async def settle(world: World) -> Obj:
+    """Answer once all that is due now has been done, webhook attempts included."""
+    await world.clock.settle()
+    return _clock_state(world)
+
+
+@get("/_webhooks")
+async def list_webhooks(world: World, channel: str | None = None) -> list[Obj]:
+    """Every stored delivery with its attempts, oldest first."""
+    return world.webhooks.rows(channel)
+
+
+@post("/_webhooks", status_code=200)
+async def order_webhooks(world: World, data: WebhookOrder) -> Obj:
+    """Deliver one again, or change how a channel misbehaves."""
+    if data.redeliver is not None and not world.webhooks.redeliver(data.redeliver):
+        raise HTTPException(status_code=404, detail="No such delivery.")
+    if data.channel is not None and data.modes is not None:
+        world.webhooks.set_modes(data.channel, data.modes)
+    return {"modes": msgspec.to_builtins(world.webhooks.modes(data.channel or "xero"))}
+
+
+@get("/_truth")
+async def truth(world: World) -> Obj:
+    """What really happened, per platform: the oracle for tests."""
+    return {name: tell() for name, tell in world.truths.items()}
+
+
+@get("/_log")
+async def read_log(world: World, limit: int = 1000, path: str | None = None) -> list[Obj]:
+    """The last requests, oldest first; ``path`` keeps those starting with it. Control requests are not logged."""
+    rows = [row for row in world.log if path is None or row["path"].startswith(path)]
+    return rows[-limit:]
+
+
+@delete("/_log")
+async def clear_log(world: World) -> None:
+    """Forget the log."""
+    world.log.clear()
+
+
+@get("/_metrics")
+async def metrics(world: World) -> Obj:
+    """Calls, bytes and 429s per tenant (or account) and per endpoint, since the start of the process."""
+    calls: Counter[str] = Counter()
+    size: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    for row in world.log:
+        for key in (f"tenant {row['tenant'] or row['account'] or '-'}", f"{row['method']} {row['path']}"):
+            calls[key] += 1
+            size[key] += row["bytes"]
+            refused[key] += row["status"] == 429
+    return {key: {"calls": calls[key], "bytes": size[key], "429": refused[key]} for key in calls}
+
+
+@post("/_seed", status_code=200)
+async def seed(world: World, data: Seed) -> Obj:
+    """Start a fresh world: everything but the configuration and the signing keys is replaced."""
+    world.seed(data)
+    return {"seeded": msgspec.to_builtins(data)}
+
+
+@post("/_reset", status_code=200)
+async def reset(world: World) -> Obj:
+    """The default world again, no faults, empty log, real time."""
+    world.log.clear()
+    world.seed(Seed())
+    return {"reset": True}
+
+
+@get("/_mail")
+async def list_mail(world: World) -> list[Obj]:
+    """Every mail the sink took, oldest first."""
+    return world.mail.rows()
+
+
+@delete("/_mail")
+async def clear_mail(world: World) -> None:
+    """Empty the sink."""
+    for row in world.mail.rows():
+        world.store.delete("_mail", row["id"])
+
+
+@get("/_mail/{mail_id:str}/html", include_in_schema=False)
+async def mail_html(world: World, mail_id: str) -> Response[str]:
+    """The HTML part on its own, for the console's sandboxed frame: no script, no forms, nothing loaded from elsewhere."""
+    row = world.mail.get(mail_id)
+    if row is None:
+        raise HTTPException(status_code=404, detail="No such mail.")
+    policy = "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; img-src data: http://localhost:*"
+    headers = {"content-security-policy": f"{policy}; style-src 'unsafe-inline'", "x-content-type-options": "nosniff"}
+    return Response(row["html"], media_type="text/html", headers=headers)
+
+
+def routes() -> list[BaseRouteHandler]:
+    """All control handlers."""
+    return [
+        health,
+        read_config,
+        change_config,
+        list_faults,
+        add_fault,
+        clear_faults,
+        remove_fault,
+        read_clock,
+        change_clock,
+        settle,
+        list_webhooks,
+        order_webhooks,
+        truth,
+        read_log,
+        clear_log,
+        metrics,
+        seed,
+        reset,
+        list_mail,
+        clear_mail,
+        mail_html,
+    ]

@@ -1,0 +1,53 @@
+"""Stripe's bracketed form encoding, read back into nested values.
+
+``line_items[0][price_data][currency]=nzd`` becomes ``{"line_items": [{"price_data": {"currency": "nzd"}}]}``; indexed
+(``expand[0]=x``, what the SDK sends) and open (``expand[]=x``, what curl examples send) arrays both become lists.
+Everything stays text: types are the business of ``stripe_params``.
+"""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sandbox import stripe_errors
+
+_KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+
+
+def parse(encoded: str) -> dict[str, Any]:
+    """Nested dicts and lists of strings. Raises ``StripeError`` 400 for keys that contradict each other."""
+    root: dict[str, Any] = {}
+    for key, value in parse_qsl(encoded, keep_blank_values=True):
+        _put(root, _path(key), value, key)
+    return {name: _lists(value) for name, value in root.items()}
+
+
+def _path(key: str) -> list[str]:
+    match = _KEY.fullmatch(key)
+    if not match:
+        raise stripe_errors.invalid(key, f"Invalid parameter name: {key}")
+    return [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
+
+
+def _put(root: dict[str, Any], path: list[str], value: str, key: str) -> None:
+    here = root
+    for depth, part in enumerate(path[:-1]):
+        # An open bracket starts a new entry, except where the last one still lacks the field being set (curl's habit).
+        name = _open(here, path[depth + 1]) if part == "" else part
+        here = here.setdefault(name, {})
+        if not isinstance(here, dict):
+            raise stripe_errors.invalid(key, f"Invalid request: {key} is set twice, in two shapes.")
+    here[path[-1] or str(len(here))] = value
+
+
+def _open(here: dict[str, Any], field: str) -> str:
+    last = str(len(here) - 1)
+    return last if last in here and field not in here[last] else str(len(here))
+
+
+def _lists(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value and all(name.isdigit() for name in value):
+        return [_lists(value[name]) for name in sorted(value, key=int)]
+    return {name: _lists(child) for name, child in value.items()}

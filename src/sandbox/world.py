@@ -1,0 +1,101 @@
+"""One sandbox world: what every part of it is given.
+
+A platform (``xero_…``, ``stripe_…``) builds on these and nothing else:
+
+- ``world.store``: put, get, all, find, by (with ``index``), delete, next_number; changed objects must be ``put`` again.
+  Never commit in a handler: the gate does, before the answer leaves.
+- ``world.clock``: now(), timestamp(), ``on(kind, handler)`` at start-up, ``schedule(at, kind, payload)``, ``after``.
+- ``world.ids``: uuid(), token("cs_test_a1", 58), number(below): deterministic.
+- ``world.webhooks``: ``register(Channel(...))`` at start-up, ``send(channel, url, body, meta)``.
+- ``world.mail``: take() to send a mail of your own into the sink.
+- ``world.config``: the live configuration (``.xero``, ``.stripe``, ``.product_url``); read it at each use, it changes.
+- ``world.base_url``: ``http://localhost:P``, no slash at the end; ``world.url("/stripe/c/pay/x")`` joins.
+- ``world.truths["stripe"] = function`` adds your part to ``/_truth``; ``world.seeders.append(function)`` runs at the
+  first start and after each reset or seed; ``world.guards.append(guard)`` adds a rate limiter (see gate.py).
+
+A broken rule is worth telling: ``broke(request.scope, "used a code twice")`` shows it in the log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from litestar.types import Scope
+
+from sandbox.clock import Clock
+from sandbox.config import Config, merge
+from sandbox.faults import Faults
+from sandbox.gate import Guard
+from sandbox.ids import Ids
+from sandbox.mail import Mail
+from sandbox.store import Obj, Store
+from sandbox.webhooks import Webhooks
+
+KEPT_BY_RESET = ("_config", "_keys")
+
+
+class Seed(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``/_seed`` asks for: a named world, its size in invoices of the first organisation, and a seed."""
+
+    name: str = "default"
+    size: int | None = None
+    seed: int = 1
+
+
+class World:
+    """The parts, made once per process from an open store."""
+
+    def __init__(self, store: Store, base_url: str) -> None:
+        self.store = store
+        self.base_url = base_url.rstrip("/")
+        self.ids = Ids(store)
+        self.clock = Clock(store, self.ids)
+        self.faults = Faults(store, self.ids)
+        self.webhooks = Webhooks(store, self.clock, self.ids)
+        self.mail = Mail(store, self.clock, self.ids)
+        self.truths: dict[str, Callable[[], Any]] = {}
+        self.seeders: list[Callable[[Seed], None]] = []
+        self.on_config: list[Callable[[Config, Config], None]] = []
+        self.guards: list[Guard] = []
+        self.log: deque[Obj] = deque(maxlen=50_000)
+        self._config = msgspec.convert(store.get("_config", "config") or {}, Config)
+
+    @property
+    def config(self) -> Config:
+        """The configuration now in force."""
+        return self._config
+
+    def configure(self, patch: dict[str, Any]) -> Config:
+        """Merge ``patch`` in and tell ``on_config`` listeners (old, new); raises msgspec.ValidationError."""
+        old, self._config = self._config, merge(self._config, patch)
+        self.store.put("_config", "config", cast("Obj", msgspec.to_builtins(self._config)))
+        for listener in self.on_config:
+            listener(old, self._config)
+        return self._config
+
+    def url(self, path: str) -> str:
+        """The full address of a path of this sandbox."""
+        return self.base_url + path
+
+    def seed(self, wanted: Seed) -> None:
+        """Forget everything but the configuration and keys, then let every platform plant its world."""
+        self.store.clear(keep=KEPT_BY_RESET)
+        self.clock.reload()
+        self.ids.reseed(wanted.seed)
+        self.store.put("_seeded", "seed", cast("Obj", msgspec.to_builtins(wanted)))
+        for plant in self.seeders:
+            plant(wanted)
+        self.store.commit()
+
+    def seed_once(self) -> None:
+        """Plant the default world unless this data directory already holds one."""
+        if self.store.get("_seeded", "seed") is None:
+            self.seed(Seed())
+
+
+def broke(scope: Scope, rule: str) -> None:
+    """Note in the request log which rule of the platform this request broke."""
+    cast("dict[str, Any]", scope).setdefault("sandbox", {})["broke_rule"] = rule
