@@ -48,7 +48,7 @@ def _step(peak: int, currency: str) -> int:
     for power in count():
         for lead in (10, 20, 25, 40, 50):
             if peak <= 2 * lead * unit * 10**power:
-                return lead * unit * 10**power
+                return int(lead * unit * 10**power)
     raise AssertionError
 
 
