@@ -1,0 +1,12 @@
+"""What every test may ask for: a database, Redis, the sandbox and a browser, all real, all on this machine.
+
+The fixtures stand in tests/fixtures/, one noun per file.
+"""
+
+pytest_plugins = [
+    "tests.fixtures.offline",
+    "tests.fixtures.database",
+    "tests.fixtures.redis",
+    "tests.fixtures.sandbox",
+    "tests.fixtures.browser",
+]
