@@ -53,7 +53,7 @@ lock: setup-dev ## Pin and hash requirements anew (UPGRADE=1 for newer versions)
 	@scripts/lock.sh
 
 clean: ## Remove what was installed and built here; the demo's data stays
-	@rm -rf .venv node_modules static/dist build src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv node_modules static/build static/vendor build src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 setup-test: .venv/.test.stamp
