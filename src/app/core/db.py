@@ -51,6 +51,12 @@ class Engine(PostgresEngine):
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncpg.Pool] = WeakKeyDictionary()
         super().__init__(config={"database": "payportal"})
 
+    async def check_version(self) -> None:
+        """Piccolo would open a connection on import; we look at the version in `payportal doctor` instead."""
+
+    async def prep_database(self) -> None:
+        """No extensions are needed."""
+
     @property
     def pool(self) -> asyncpg.Pool | None:  # type: ignore[override]  # a property stands where Piccolo has one attribute
         with suppress(RuntimeError):
@@ -64,6 +70,18 @@ class Engine(PostgresEngine):
         else:
             with suppress(RuntimeError):
                 self._pools.pop(asyncio.get_running_loop(), None)
+
+    async def run_ddl_script(self, script: str) -> None:
+        """Several statements at once, inside the open transaction if there is one (migrations)."""
+        current = self.current_transaction.get()
+        if current:
+            await current.connection.execute(script)
+            return
+        connection = await self.get_new_connection()
+        try:
+            await connection.execute(script)
+        finally:
+            await connection.close()
 
     def transaction(self, allow_nested: bool = True) -> PostgresTransaction:
         return SafeTransaction(engine=self, allow_nested=allow_nested)

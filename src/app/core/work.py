@@ -16,6 +16,7 @@ from piccolo.columns import Integer, Text, Timestamptz
 from app.core import db
 from app.core.clock import from_now
 from app.core.errors import Upstream
+from app.core.wake import wake
 
 log = structlog.get_logger()
 
@@ -82,20 +83,27 @@ async def holds(held: Claim) -> bool:
     return await db.fetch_value(sql, held.id, held.fence) is not None
 
 
+def _next(table: str, at: str) -> str:
+    """When a row comes next: a job that was asked for again while it was being done comes at once."""
+    return f"CASE WHEN asked = asked_seen THEN {at} ELSE now() END" if table == "job" else at
+
+
 async def finish(held: Claim) -> bool:
     """Nothing more to do, unless it was asked for again meanwhile; False when the row is no longer ours."""
-    again = "CASE WHEN asked = asked_seen THEN NULL ELSE now() END" if held.table == "job" else "NULL"
     sql = (
-        f"UPDATE {held.table} SET next_at = {again}, lease_until = NULL, attempts = 0, last_error = '' "
-        "WHERE id = $1 AND fence = $2 RETURNING id"
+        f"UPDATE {held.table} SET next_at = {_next(held.table, 'NULL::timestamptz')}, lease_until = NULL, "
+        "attempts = 0, last_error = '' WHERE id = $1 AND fence = $2 RETURNING next_at"
     )
-    return await db.fetch_value(sql, held.id, held.fence) is not None
+    row = await db.fetch_row(sql, held.id, held.fence)
+    if row and row["next_at"]:
+        wake(held.table, held.id)
+    return row is not None
 
 
 async def come_back(held: Claim, at: datetime, why: str, *, counts: bool = True) -> bool:
     """Give the row back until `at`; `counts=False` takes the attempt back."""
     sql = (
-        f"UPDATE {held.table} SET next_at = $3, lease_until = NULL, last_error = $4, attempts = attempts - $5 "
+        f"UPDATE {held.table} SET next_at = {_next(held.table, '$3')}, lease_until = NULL, last_error = $4, attempts = attempts - $5 "
         "WHERE id = $1 AND fence = $2 RETURNING id"
     )
     return await db.fetch_value(sql, held.id, held.fence, at, why[:500], 0 if counts else 1) is not None

@@ -1,0 +1,69 @@
+"""The state machines of the books, as data. PostgreSQL refuses every edge that is not here; docs/states.md shows them."""
+
+from app.core.states import Edge, Machine
+
+ATTEMPT = Machine(
+    table="attempt",
+    start="created",
+    edges=(
+        Edge("created", "open", "Stripe made the checkout session"),
+        Edge("created", "failed", "Stripe refused to make a session"),
+        Edge("created", "expired", "never became a session in time"),
+        Edge("created", "processing", "the webhook was faster than our own answer"),
+        Edge("created", "succeeded", "the webhook was faster than our own answer"),
+        Edge("open", "processing", "the customer chose a method that takes days"),
+        Edge("open", "succeeded", "Stripe says paid"),
+        Edge("open", "failed", "a method that takes days failed before we heard that it had begun"),
+        Edge("open", "expired", "Stripe ended the session"),
+        Edge("open", "canceled", "we ended the session: another amount, or nothing left to pay"),
+        Edge("processing", "succeeded", "the bank confirmed"),
+        Edge("processing", "failed", "the bank refused"),
+        Edge("expired", "processing", "late money", forced=True),
+        Edge("expired", "succeeded", "late money", forced=True),
+        Edge("canceled", "processing", "paid while we ended the session", forced=True),
+        Edge("canceled", "succeeded", "paid while we ended the session", forced=True),
+    ),
+)
+
+PAYMENT = Machine(
+    table="payment",
+    start="processing",
+    edges=(
+        Edge("processing", "succeeded", "Stripe confirmed the money"),
+        Edge("processing", "failed", "the bank refused"),
+        Edge("succeeded", "failed", "the bank took the money back"),
+        Edge("succeeded", "refunded_part", "part was refunded"),
+        Edge("succeeded", "refunded", "all was refunded"),
+        Edge("refunded_part", "refunded", "the rest was refunded"),
+        Edge("refunded_part", "succeeded", "a refund failed and came back", forced=True),
+        Edge("refunded", "succeeded", "a refund failed and came back", forced=True),
+        Edge("refunded", "refunded_part", "one of several refunds came back", forced=True),
+        Edge("succeeded", "disputed", "the customer's bank disputes it"),
+        Edge("refunded_part", "disputed", "the customer's bank disputes it"),
+        Edge("disputed", "succeeded", "the dispute was won"),
+        Edge("disputed", "dispute_lost", "the dispute was lost"),
+    ),
+)
+
+WRITE_BACK = Machine(
+    table="write_back",
+    start="intended",
+    edges=(
+        Edge("intended", "sending", "about to leave; committed before the first byte"),
+        Edge("intended", "confirmed", "found in Xero already"),
+        Edge("intended", "parked", "cannot be sent as things are"),
+        Edge("sending", "confirmed", "Xero answered with its id"),
+        Edge("sending", "intended", "Xero certainly did not take it (rate limit, token)"),
+        Edge("sending", "unknown", "no usable answer"),
+        Edge("sending", "parked", "Xero refused, for a reason a person can mend"),
+        Edge("unknown", "confirmed", "found by searching"),
+        Edge("unknown", "sending", "absent twice, a minute apart"),
+        Edge("unknown", "parked", "cannot be asked as things are"),
+        Edge("parked", "intended", "a person mended it", forced=True),
+        Edge("parked", "confirmed", "found in Xero after all"),
+        Edge("parked", "abandoned", "a person booked it by hand", forced=True),
+        Edge("confirmed", "reversed", "the payment was taken back in Xero"),
+    ),
+)
+
+ALL = (ATTEMPT, PAYMENT, WRITE_BACK)
