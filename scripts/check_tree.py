@@ -26,7 +26,7 @@ INLINE = {
 FOREIGN = re.compile(
     "|".join(
         (
-            r"(?<![\w.$}/])/(?:" + r"work|root|" + r"Users/\w|home/\w)" + r"[/\w]",
+            r"(?<![\w.$}/])/(?:" + r"work|root|home|Users)/\w",
             r"/t" + r"mp/\w",
             r"files\.pythonhosted" + r"\.org",
             r"pypi" + r"\.org",
