@@ -420,7 +420,7 @@ class Inbox(Work, Table, db=ENGINE):
     livemode = Boolean(default=False)
     occurred_at = Timestamptz(null=True, default=None)
     received_at = Timestamptz()
-    raw = Bytea()
+    body = Bytea(help_text="the bytes as they came")
 
 
 class Job(Work, Table, db=ENGINE):

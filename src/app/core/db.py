@@ -31,7 +31,7 @@ class SafeTransaction(PostgresTransaction):
         if self._parent:
             return exception is None
         try:
-            await (self.rollback() if exception else self.commit())
+            await (self.rollback() if exception else self.commit())  # type: ignore[no-untyped-call]  # Piccolo's are untyped
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
             if exception is None:
                 raise
@@ -58,7 +58,7 @@ class Engine(PostgresEngine):
         """No extensions are needed."""
 
     @property
-    def pool(self) -> asyncpg.Pool | None:  # type: ignore[override]  # a property stands where Piccolo has one attribute
+    def pool(self) -> asyncpg.Pool | None:
         with suppress(RuntimeError):
             return self._pools.get(asyncio.get_running_loop())
         return None

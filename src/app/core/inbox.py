@@ -8,7 +8,7 @@ from app.core import db
 from app.core.wake import wake
 
 _STORE = """
-INSERT INTO inbox (source, account, event_id, type, livemode, occurred_at, raw, next_at)
+INSERT INTO inbox (source, account, event_id, type, livemode, occurred_at, body, next_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, now()) ON CONFLICT (source, account, event_id) DO NOTHING RETURNING id
 """
 
@@ -31,8 +31,8 @@ async def receive(
 
 
 async def read(row_id: int) -> Any:
-    """The stored event (source, account, event_id, type, livemode, raw)."""
-    return await db.fetch_row("SELECT id, source, account, event_id, type, livemode, raw FROM inbox WHERE id = $1", row_id)
+    """The stored event (source, account, event_id, type, livemode, body: the bytes as they came)."""
+    return await db.fetch_row("SELECT id, source, account, event_id, type, livemode, body FROM inbox WHERE id = $1", row_id)
 
 
 def event_key(*parts: str) -> str:
