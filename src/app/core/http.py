@@ -1,0 +1,112 @@
+"""What both sides' handlers share: checked forms, redirects, the caller's address, one-line notices."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from litestar import Request, Response
+from litestar.datastructures import UploadFile
+from litestar.exceptions import ClientException, PermissionDeniedException
+from litestar.response import Redirect
+
+from app.core.crypto import same
+
+FLASH = "__Host-flash"
+MAX_FIELD = 20_000
+AnyRequest = Request[Any, Any, Any]
+
+
+class Form(Mapping[str, str]):
+    """A posted form: text by name; a name sent twice is refused unless asked for with `many`."""
+
+    def __init__(self, fields: Mapping[str, list[str]], files: Mapping[str, UploadFile] | None = None) -> None:
+        self._fields = fields
+        self._files = files or {}
+
+    def __getitem__(self, name: str) -> str:
+        values = self._fields[name]
+        if len(values) != 1:
+            raise ClientException(f"The field {name} was sent more than once.")
+        return values[0].strip()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def text(self, name: str) -> str:
+        """The field, or empty text when it was not sent."""
+        return self[name] if name in self._fields else ""
+
+    def many(self, name: str) -> list[str]:
+        """All values of a field that may be ticked several times."""
+        return [value.strip() for value in self._fields.get(name, [])]
+
+    def ticked(self, name: str) -> bool:
+        """Whether a checkbox or switch was on."""
+        return self.text(name).lower() in {"1", "on", "true", "yes"}
+
+    async def file(self, name: str, limit: int) -> bytes | None:
+        """An uploaded file's bytes, at most `limit` + 1 of them; None when nothing was chosen."""
+        upload = self._files.get(name)
+        content = await upload.read(limit + 1) if upload else b""
+        return content or None
+
+
+async def read_form(request: AnyRequest, expected_token: str, origin: str) -> Form:
+    """The posted form, once origin and token are right.
+
+    Raises PermissionDeniedException for a post that does not come from our own page.
+    """
+    check_origin(request, origin)
+    data = await request.form()
+    fields: dict[str, list[str]] = {}
+    files: dict[str, UploadFile] = {}
+    for name, value in data.multi_items():
+        if isinstance(value, UploadFile):
+            files[name] = value
+        elif isinstance(value, str):
+            if len(value) > MAX_FIELD:
+                raise ClientException(f"The field {name} is too long.")
+            fields.setdefault(name, []).append(value.replace("\x00", ""))
+    sent = fields.pop("_csrf_token", [""])[0]
+    if not same(sent, expected_token):
+        raise PermissionDeniedException("This page was open for too long. Go back, reload it and try again.")
+    return Form(fields, files)
+
+
+def check_origin(request: AnyRequest, origin: str) -> None:
+    """Refuse a state-changing request that another site made the browser send."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    sent = request.headers.get("origin", "")
+    # Some browsers say `null` for a form on a no-referrer page; the form token decides then.
+    if site == "cross-site" or (sent and sent not in {"null", origin}):
+        raise PermissionDeniedException("This request came from another site.")
+
+
+def see_other(path: str, flash: str = "") -> Response[Any]:
+    """303 to a path of ours or a vendor's page; `flash` is one line shown once on the next page."""
+    response: Response[Any] = Redirect(path, status_code=303)
+    if flash:
+        response.set_cookie(FLASH, quote(flash), path="/", secure=True, httponly=True, samesite="lax", max_age=60)
+    return response
+
+
+def flash_of(request: AnyRequest) -> str:
+    """The notice left by the last redirect, or empty text."""
+    return unquote(request.cookies.get(FLASH, ""))[:200]
+
+
+def local_path(text: str, fallback: str = "/invoices") -> str:
+    """A path on this host that may be redirected to; anything else becomes the fallback."""
+    parts = urlsplit(unquote(text))
+    safe = text.startswith("/") and not text.startswith("//") and "\\" not in text and not parts.netloc and not parts.scheme
+    return text if safe and text.isprintable() and not unquote(text).startswith("//") else fallback
+
+
+def caller_address(request: AnyRequest, proxies: int) -> str:
+    """The caller's address; behind `proxies` trusted proxies the entry that the outermost of them wrote."""
+    direct = request.client.host if request.client else ""
+    chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+    return chain[-proxies] if proxies and len(chain) >= proxies else direct
