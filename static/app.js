@@ -1,40 +1,70 @@
-// The merchant app's own script: copy, print, select-all with its sum, dialogs and live updates.
-// Everything works without it as plain links and forms.
-const all = (selector, root = document) => [...root.querySelectorAll(selector)]
+// Our own script: copy, print, select-all with its sum, dialogs and live updates.
+// Everything works without it, as plain links and forms.
+const root = document.documentElement
+const boxes = () => [...document.querySelectorAll("input[name=id]")]
+const byId = (id) => document.getElementById(id)
+root.dataset.js = ""
+
 const say = (text) => {
-  const snack = document.getElementById("snack")
+  const snack = byId("snack")
   if (!snack) return
   snack.firstElementChild.textContent = text
   snack.hidden = false
-  clearTimeout(say.timer)
-  say.timer = setTimeout(() => (snack.hidden = true), 10000)
+  setTimeout(() => (snack.hidden = true), 10000)
 }
+
 const copy = async (button) => {
   await navigator.clipboard.writeText(button.dataset.copy)
-  const label = button.lastElementChild, before = label.textContent
-  if (button.dataset.said) label.textContent = button.dataset.said
-  else say("Copied")
+  if (!button.dataset.said) return say("Copied")
+  const label = button.querySelector("span"), before = label.textContent
+  label.textContent = button.dataset.said
   setTimeout(() => (label.textContent = before), 2000)
 }
+
+// The bulk bar takes the filters' place while rows are chosen, with how many and how much.
 const count = () => {
-  const bar = document.getElementById("bulk")
+  const bar = byId("bulk")
   if (!bar) return
-  const rows = all("input[name=id]"), chosen = rows.filter((box) => box.checked)
-  const money = new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency: bar.dataset.currency, currencyDisplay: "narrowSymbol" })
-  bar.hidden = !chosen.length
-  document.getElementById("filters").hidden = !bar.hidden
+  const chosen = boxes().filter((box) => box.checked), currency = chosen[0]?.dataset.currency
+  const same = chosen.every((box) => box.dataset.currency === currency)
+  const sum = chosen.reduce((total, box) => total + +box.dataset.amount, 0)
+  const style = { style: "currency", currency, currencyDisplay: "narrowSymbol" }
   bar.querySelector("[data-count]").textContent = `${chosen.length} selected`
-  bar.querySelector("[data-sum]").textContent = chosen.every((box) => box.dataset.currency === bar.dataset.currency)
-    ? money.format(chosen.reduce((sum, box) => sum + +box.dataset.amount, 0)) : ""
-  for (const box of rows) box.closest("tr").ariaSelected = box.checked
-  const every = document.getElementById("all")
-  if (every) every.checked = !!rows.length && rows.length === chosen.length
+  bar.querySelector("[data-sum]").textContent = currency && same ? new Intl.NumberFormat(root.lang, style).format(sum) : ""
+  byId("filters").hidden = !(bar.hidden = !chosen.length)
+  boxes().forEach((box) => box.closest("tr").setAttribute("aria-selected", box.checked))
+  byId("all").checked = chosen.length > 0 && chosen.length === boxes().length
 }
+
 addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy],[data-print],[data-close],[data-clear]")
-  if (!button) return
-  if ("copy" in button.dataset) copy(button)
-  if ("print" in button.dataset) print()
-  if ("close" in button.dataset) { event.preventDefault(); button.closest("dialog, #snack").close?.(); document.getElementById("snack").hidden = true }
-  if ("clear" in button.dataset) { all("input[name=id]").forEach((box) => (box.checked = false)); count() }
+  const on = (name) => event.target.closest(`[data-${name}]`)
+  if (on("copy")) copy(on("copy"))
+  if (on("print")) print()
+  if (on("clear")) boxes().forEach((box) => (box.checked = false)), count()
+  if (on("close")) {
+    event.preventDefault()
+    on("close").closest("dialog")?.close()
+    byId("snack").hidden = true
+  }
 })
+
+addEventListener("change", ({ target }) => {
+  if (target.id === "all") boxes().forEach((box) => (box.checked = target.checked))
+  if (target.id === "all" || target.name === "id") count()
+})
+
+addEventListener("htmx:after:swap", () => {
+  const dialog = byId("dialog")
+  if (dialog?.firstElementChild && !dialog.open) dialog.showModal()
+  count()
+})
+byId("dialog")?.addEventListener("close", ({ target }) => target.replaceChildren())
+
+// Server-sent events ring at most twice a second; htmx then asks for the part of the page that lives.
+const live = byId("live")
+if (live) {
+  let due
+  new EventSource(live.dataset.events).onmessage = () => {
+    due ??= setTimeout(() => ((due = null), htmx.trigger(live, "refresh-live")), 500)
+  }
+}
