@@ -36,6 +36,7 @@ class Settings:
     base_url: str = _doc("Public address of the product, without a slash at the end. https in production.", "http://localhost:8000")
     host: str = _doc("Address the web server listens on.", "127.0.0.1")
     port: str = _doc("Port the web server listens on.", "8000")
+    sandbox_port: str = _doc("Port of the sandbox that `payportal demo` starts.", "8100")
     data_dir: str = _doc("Folder for the embedded PostgreSQL and the demo's own files.", "")
     database_url: str = _doc("PostgreSQL to use. Unset: an embedded PostgreSQL in DATA_DIR.", secret=True)
     redis_url: str = _doc("Redis that carries wake-ups between processes. Unset: the worker lives in the web process.", secret=True)
@@ -60,6 +61,7 @@ class Settings:
     support_email: str = _doc("Address shown where people can get help.", "help@localhost")
     trusted_proxies: str = _doc("How many proxies in front of us add to X-Forwarded-For. 0: the connection's own address counts.", "0")
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
+    faultpoint: str = _doc("Tests only (APP_ENV=test): the named point at which the process kills itself.")
 
     @property
     def live(self) -> bool:

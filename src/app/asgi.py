@@ -1,0 +1,78 @@
+"""The web's door: one Litestar application for both sides."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.static_files import create_static_files_router
+
+from app.clients.bundle import open_clients
+from app.core import db, html
+from app.core.headers import SecurityHeaders, policy
+from app.core.live import Hub
+from app.runtime import workers
+from app.settings import Settings
+from app.web.problems import HANDLERS
+from app.web.routes import ROUTES
+from app.web.viewer import provide_clients, provide_form, provide_viewer
+from payportal.web import ROUTES as CUSTOMER_ROUTES
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The application; the database must be configured and migrated. Without a broker it also does the work itself."""
+    csp = policy([settings.stripe_pages_url, settings.stripe_connect_url, settings.xero_login_url])
+    app = Litestar(
+        route_handlers=[*ROUTES, *CUSTOMER_ROUTES, _static()],
+        dependencies={
+            "clients": Provide(provide_clients),
+            "viewer": Provide(provide_viewer),
+            "form": Provide(provide_form),
+        },
+        exception_handlers=HANDLERS,
+        lifespan=[_lifespan(settings)],
+        middleware=[DefineMiddleware(SecurityHeaders, csp=csp, secure=settings.secure)],
+        compression_config=CompressionConfig(backend="gzip", minimum_size=600, exclude=["/events", "/webhooks"]),
+        request_max_body_size=2_500_000,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.state.jinja = html.environment()
+    app.state.settings = settings
+    return app
+
+
+def _static() -> object:
+    return create_static_files_router(
+        path="/static", directories=[STATIC], cache_control=None, include_in_schema=False, name="static"
+    )
+
+
+def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # Litestar's own type for it is a union of five
+    @asynccontextmanager
+    async def span(app: Litestar) -> AsyncIterator[None]:
+        await db.open_pool(20)
+        app.state.clients = await open_clients(settings)
+        app.state.hub = Hub()
+        await app.state.hub.start()
+        own = None
+        if settings.redis_url or settings.amqp_url:
+            workers.listen_only(settings)
+        else:
+            own = workers.Worker(settings, with_clock=True)
+            own.start()
+        try:
+            yield
+        finally:
+            await app.state.hub.stop()
+            if own:
+                own.stop(10)
+            await app.state.clients.close()
+            await db.close_pool()
+
+    return span

@@ -1,0 +1,5 @@
+"""The command `payportal`: demo, web, worker, clock, migrate, doctor, sandbox."""
+
+from app.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,80 @@
+"""`payportal doctor`: checks the configuration and reaches everything it names, in plain words."""
+
+import smtplib
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import redis
+
+from app.clients.bundle import Clients, open_clients
+from app.core import db
+from app.core.errors import Upstream
+from app.settings import Settings, check
+
+Check = Callable[[], Awaitable[str]]
+
+
+async def examine(settings: Settings) -> int:
+    """Print one line a check; 0 when all is well, 1 when something is wrong."""
+    problems = check(settings)
+    for problem in problems:
+        print(f"  wrong  {problem}")
+    if not problems:
+        print("  ok     The settings are complete and no secret is a default.")
+    bad = len(problems)
+    await db.open_pool(2)
+    clients = await open_clients(settings)
+    try:
+        for name, probe in _checks(settings, clients):
+            bad += not await _one(name, probe)
+    finally:
+        await clients.close()
+        await db.close_pool()
+    print("\nAll is well." if not bad else f"\n{bad} of these need you.")
+    return 1 if bad else 0
+
+
+async def _one(name: str, probe: Check) -> bool:
+    try:
+        said = await probe()
+    except Exception as error:  # a doctor reports whatever it finds
+        reason = error.message if isinstance(error, Upstream) else f"{type(error).__name__}: {error}"
+        print(f"  wrong  {name} cannot be reached or refused us. {reason}")
+        return False
+    print(f"  ok     {name}: {said}")
+    return True
+
+
+def _checks(settings: Settings, clients: Clients) -> list[tuple[str, Check]]:
+    async def database() -> str:
+        version = await db.fetch_value("SHOW server_version")
+        waiting = await db.fetch_value("SELECT count(*) FROM job WHERE dead_at IS NOT NULL")
+        return f"PostgreSQL {version}; {waiting} pieces of work put aside."
+
+    async def identity() -> str:
+        return f"sign-in answers as {await clients.identity.issuer()}."
+
+    async def stripe() -> str:
+        return f"the key belongs to {await clients.stripe.whoami()}."
+
+    async def mail() -> str:
+        return _mail_server(settings)
+
+    async def broker() -> str:
+        redis.Redis.from_url(settings.redis_url, socket_timeout=3).ping()  # type: ignore[no-untyped-call]
+        return "answers."
+
+    found: list[tuple[str, Check]] = [("The database", database), ("Xero", identity), ("Stripe", stripe)]
+    if settings.smtp_url:
+        found.append(("The mail server", mail))
+    if settings.redis_url:
+        found.append(("Redis", broker))
+    return found
+
+
+def _mail_server(settings: Settings) -> str:
+    parts = urlsplit(settings.smtp_url)
+    kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    with kind(parts.hostname or "", parts.port or (465 if parts.scheme == "smtps" else 587), timeout=5) as server:
+        code, _ = server.noop()
+    return f"{parts.hostname} answers ({code})."

@@ -1,0 +1,120 @@
+"""The command line: reads the settings, finds the database, opens one door."""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+
+from app import clock, worker
+from app.asgi import create_app
+from app.books import machines
+from app.cli import demo, doctor
+from app.core import db, log, migrate
+from app.core.embedded import EmbeddedServer
+from app.core.states import guard_sql
+from app.settings import BadSettings, Settings, load, require
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The DSN of the configured database; an embedded server is started when none is named, and stopped afterwards."""
+    if settings.database_url:
+        db.configure(settings.database_url)
+        yield settings.database_url
+        return
+    server = EmbeddedServer(settings.folder / "postgres")
+    db.configure(server.dsn)
+    try:
+        yield server.dsn
+    finally:
+        server.stop()
+
+
+def run_migrations() -> None:
+    """Bring the configured database up to date, triggers included."""
+    asyncio.run(migrate.migrate([guard_sql(machine) for machine in machines.ALL]))
+
+
+def serve(settings: Settings) -> None:
+    """Serve the web until SIGTERM or SIGINT."""
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=int(settings.port),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=65_536,
+    )
+
+
+def _web(settings: Settings) -> None:
+    with database(require(settings)):
+        serve(settings)
+
+
+def _worker(settings: Settings) -> None:
+    with database(require(settings)):
+        worker.main(settings)
+
+
+def _clock(settings: Settings) -> None:
+    with database(require(settings)):
+        clock.main()
+
+
+def _migrate(settings: Settings) -> None:
+    with database(settings):
+        run_migrations()
+    print("The database is up to date.")
+
+
+def _doctor(settings: Settings) -> None:
+    with database(settings):
+        sys.exit(asyncio.run(doctor.examine(settings)))
+
+
+def _sandbox(arguments: Sequence[str]) -> int:
+    return subprocess.call([sys.executable, "-m", "sandbox", *arguments])
+
+
+def _demo(settings: Settings) -> None:
+    with database(settings):
+        run_migrations()
+        demo.run(settings, serve)
+
+
+DOORS = {"demo": _demo, "web": _web, "worker": _worker, "clock": _clock, "migrate": _migrate, "doctor": _doctor}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the command `payportal`."""
+    parser = argparse.ArgumentParser(prog="payportal", description="Turns Xero invoices into paid invoices.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("demo", "the whole product on this machine, with the sandbox"),
+        ("web", "serve the pages (and, without a broker, do the work)"),
+        ("worker", "do the work, beside web processes"),
+        ("clock", "plan what repeats, beside workers"),
+        ("migrate", "bring the database up to date"),
+        ("doctor", "check the configuration and reach everything it names"),
+        ("sandbox", "Xero and Stripe on this machine, for developers"),
+    ):
+        commands.add_parser(name, help=text, add_help=name != "sandbox")
+    chosen, rest = parser.parse_known_args(arguments)
+    if chosen.command == "sandbox":
+        sys.exit(_sandbox(rest))
+    if rest:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    settings = demo.settings(load()) if chosen.command == "demo" else load()
+    log.configure(settings.log_level, pretty=sys.stderr.isatty())
+    try:
+        DOORS[chosen.command](settings)
+    except BadSettings as bad:
+        sys.exit("Payportal cannot start:\n" + "\n".join(f"  {problem}" for problem in bad.problems))

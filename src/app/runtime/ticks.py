@@ -1,0 +1,50 @@
+"""The ticking clock: makes sure that everything that repeats has its row. The rows plan their own next turn.
+
+Any number of clocks may run; asking for a row that exists changes nothing.
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from app.core import db, jobs
+
+log = structlog.get_logger()
+_EVERY = 15.0
+_CONNECTED = "SELECT id FROM connection WHERE state = 'connected' AND imported_at IS NOT NULL"
+
+
+async def tick() -> None:
+    """Plan the polls of every connected organisation, Stripe's poll and the house-keeping, where they are not planned."""
+    for row in await db.fetch(_CONNECTED):
+        await jobs.ask_each_at_least("connection.poll", row["id"], 60)
+        await jobs.ask_each_at_least("connection.check", row["id"], 3600)
+    await jobs.ask_each_at_least("stripe.poll", "all", 30)
+    await jobs.ask_each_at_least("house.prune", "all", 3600)
+
+
+class Clock:
+    """Ticks on the running loop until it is stopped."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to tick."""
+        self._task = asyncio.create_task(self._for_ever())
+
+    async def stop(self) -> None:
+        """Stop ticking."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _for_ever(self) -> None:
+        while True:
+            try:
+                await tick()
+            except Exception as error:  # the database may be away; the next tick finds it again
+                log.warning("clock.failed", error=type(error).__name__)
+            await asyncio.sleep(_EVERY)
