@@ -1,0 +1,195 @@
+"""The ledger: append-only double entry, in integer minor units, for every fact that moved money.
+
+A debit is positive, a credit negative; PostgreSQL refuses a transaction that does not sum to zero in each currency.
+Accounts: `stripe_clearing` what the merchant's Stripe balance holds, `unapplied` received but not yet in Xero,
+`applied_in_xero` received and in Xero, `refunds`, `fees`, `disputes`, and `conversion` between two currencies.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.core import db
+from app.core.clock import now
+from app.core.money import Money
+
+CLEARING = "stripe_clearing"
+UNAPPLIED = "unapplied"
+APPLIED = "applied_in_xero"
+REFUNDS = "refunds"
+FEES = "fees"
+DISPUTES = "disputes"
+CONVERSION = "conversion"
+
+Side = tuple[str, Money]
+Row = Mapping[str, Any]
+
+_TRANSACTION = """
+INSERT INTO ledger_transaction (merchant, source, external_id, kind, payment, occurred_at, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT (source, external_id, kind) DO NOTHING RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened to a payment's money: who says so, under which id, and when."""
+
+    merchant_id: UUID
+    payment_id: UUID
+    source: str
+    external_id: str
+    kind: str
+    occurred_at: datetime
+
+
+async def record(fact: Fact, sides: Sequence[Side]) -> bool:
+    """Write one balanced transaction; False when this fact is in the ledger already. Sides of zero are left out."""
+    async with db.transaction():
+        row_id = await db.fetch_value(
+            _TRANSACTION, fact.merchant_id, fact.source, fact.external_id, fact.kind, fact.payment_id, fact.occurred_at
+        )
+        if row_id is None:
+            return False
+        rows = [(row_id, account, money.minor, money.currency) for account, money in sides if money.minor]
+        await db.execute_many(
+            "INSERT INTO ledger_entry (ledger_transaction, account, amount_minor, currency) VALUES ($1, $2, $3, $4)",
+            rows,
+        )
+    return True
+
+
+def moved(amount: Money, *, debit: str, credit: str) -> list[Side]:
+    """The two sides of a simple transaction."""
+    return [(debit, amount), (credit, Money(-amount.minor, amount.currency))]
+
+
+async def _next_id(payment_id: UUID, kind: str, origin: str) -> str:
+    """An external id for the next fact of a kind that can repeat; the caller holds the payment's row."""
+    done = await db.fetch_value(
+        "SELECT count(*) FROM ledger_transaction WHERE payment = $1 AND kind = $2", payment_id, kind
+    )
+    return f"{origin}:{done + 1}"
+
+
+def _fact(payment: Row, source: str, external_id: str, kind: str, at: datetime | None) -> Fact:
+    return Fact(payment["merchant"], payment["id"], source, external_id, kind, at or now())
+
+
+async def received(payment: Row) -> None:
+    """Stripe confirmed the money of `payment` (a row)."""
+    amount = Money(payment["amount_minor"], payment["currency"])
+    fact = _fact(payment, "stripe", payment["stripe_payment_intent_id"], "payment", payment["paid_at"])
+    await record(fact, moved(amount, debit=CLEARING, credit=UNAPPLIED))
+
+
+async def bounced(payment: Row) -> None:
+    """The customer's bank took the money back after Stripe had confirmed it."""
+    amount = Money(payment["amount_minor"], payment["currency"])
+    fact = _fact(payment, "stripe", payment["stripe_payment_intent_id"], "bounced", None)
+    await record(fact, moved(amount, debit=REFUNDS, credit=CLEARING))
+
+
+async def refunded(payment: Row, change: int) -> None:
+    """`change` more minor units were refunded; negative when a refund failed and the money came back."""
+    kind = "refund" if change > 0 else "refund_returned"
+    external_id = await _next_id(payment["id"], kind, payment["stripe_payment_intent_id"])
+    amount = Money(change, payment["currency"])
+    await record(_fact(payment, "stripe", external_id, kind, None), moved(amount, debit=REFUNDS, credit=CLEARING))
+
+
+async def disputed(payment: Row, amount: Money, *, returned: bool) -> None:
+    """The bank holds (or gives back) the disputed amount."""
+    kind = "dispute_won" if returned else "dispute"
+    external_id = await _next_id(payment["id"], kind, payment["stripe_payment_intent_id"])
+    debit, credit = (CLEARING, DISPUTES) if returned else (DISPUTES, CLEARING)
+    await record(_fact(payment, "stripe", external_id, kind, None), moved(amount, debit=debit, credit=credit))
+
+
+async def settled(payment: Row, balance_id: str, gross: Money, fee: Money) -> None:
+    """Stripe told what it kept, in the settlement currency; a conversion from another one is booked beside it."""
+    sides = moved(fee, debit=FEES, credit=CLEARING)
+    if gross.currency != payment["currency"]:
+        paid = Money(payment["amount_minor"], payment["currency"])
+        sides = [
+            *moved(paid, debit=CONVERSION, credit=CLEARING),
+            *moved(gross, debit=CLEARING, credit=CONVERSION),
+            *sides,
+        ]
+    await record(_fact(payment, "stripe", balance_id, "settlement", None), sides)
+
+
+async def applied(payment: Row, xero_payment_id: str) -> None:
+    """Xero shows the payment."""
+    amount = Money(payment["amount_minor"], payment["currency"])
+    fact = _fact(payment, "xero", xero_payment_id, "applied", None)
+    await record(fact, moved(amount, debit=UNAPPLIED, credit=APPLIED))
+
+
+async def unapplied(payment: Row, xero_payment_id: str) -> None:
+    """Xero no longer shows the payment."""
+    amount = Money(payment["amount_minor"], payment["currency"])
+    fact = _fact(payment, "xero", xero_payment_id, "unapplied", None)
+    await record(fact, moved(amount, debit=APPLIED, credit=UNAPPLIED))
+
+
+async def balances(payment_id: UUID) -> dict[tuple[str, str], int]:
+    """What each (account, currency) holds for one payment, in minor units."""
+    rows = await db.fetch(
+        "SELECT e.account, e.currency, sum(e.amount_minor)::bigint AS minor FROM ledger_entry e "
+        "JOIN ledger_transaction t ON t.id = e.ledger_transaction WHERE t.payment = $1 GROUP BY 1, 2",
+        payment_id,
+    )
+    return {(row["account"], row["currency"]): row["minor"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant that does not hold, the merchant it concerns (None: nobody) and the row that shows it."""
+
+    invariant: str
+    merchant_id: UUID | None
+    what: str
+
+
+_PAYMENTS = """
+WITH held AS (
+  SELECT t.payment, e.account, e.currency, sum(e.amount_minor) AS minor
+  FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
+  WHERE t.payment IS NOT NULL GROUP BY 1, 2, 3),
+each AS (
+  SELECT p.id, p.merchant, p.amount_minor, p.refunded_minor, p.state,
+    COALESCE(sum(h.minor) FILTER (WHERE h.account IN ('unapplied', 'applied_in_xero')), 0) AS owed,
+    COALESCE(sum(h.minor) FILTER (WHERE h.account = 'refunds'), 0) AS refunds,
+    COALESCE(sum(h.minor) FILTER (WHERE h.account = 'applied_in_xero'), 0) AS applied,
+    EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'payment' AND w.state = 'confirmed') AS in_xero
+  FROM payment p LEFT JOIN held h ON h.payment = p.id AND h.currency = p.currency GROUP BY p.id),
+judged AS (
+  SELECT id, merchant,
+    -owed = CASE WHEN state = 'processing' OR (state = 'failed' AND refunds = 0) THEN 0 ELSE amount_minor END
+      AND (state = 'failed' OR refunds = refunded_minor) AS kept,
+    -applied = CASE WHEN in_xero THEN amount_minor ELSE 0 END AS once
+  FROM each)
+SELECT merchant, CASE WHEN kept THEN 'I3 in Xero exactly once' ELSE 'I2 each cent is somewhere' END AS invariant,
+  'payment ' || id AS what FROM judged WHERE NOT (kept AND once)
+"""
+_ENTRIES = """
+SELECT t.merchant, 'I1 entries balance' AS invariant, 'ledger transaction ' || t.id AS what
+FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
+GROUP BY t.id, e.currency HAVING sum(e.amount_minor) <> 0
+"""
+_UNCLEAR = """
+SELECT merchant, 'I4 no write stays unclear' AS invariant, 'write-back ' || id AS what FROM write_back
+WHERE state IN ('sending', 'unknown') AND sent_at < now() - interval '15 minutes'
+"""
+_WAITING = """
+SELECT NULL::uuid AS merchant, 'I5 events are worked on' AS invariant, 'event ' || id AS what FROM inbox
+WHERE next_at IS NOT NULL AND attempts = 0 AND received_at < now() - interval '5 minutes'
+"""
+
+
+async def invariants() -> list[Breach]:
+    """Every breach of I1 to I5; empty when the books are right."""
+    rows = [row for sql in (_ENTRIES, _PAYMENTS, _UNCLEAR, _WAITING) for row in await db.fetch(sql)]
+    return [Breach(row["invariant"], row["merchant"], row["what"]) for row in rows]
