@@ -1,0 +1,140 @@
+"""The business that gets paid: its details, members and own settings. The only writer of merchant and member."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from app.core import db
+from app.core.errors import NotFound
+from app.merchants import countries
+from app.merchants.details import FIELDS, Errors, Values, check
+
+Row = Mapping[str, Any]
+
+_MAKE = """
+WITH made AS (INSERT INTO merchant (id, created_at) VALUES (gen_random_uuid(), now()) RETURNING id)
+INSERT INTO member (id, merchant, app_user, role, created_at)
+SELECT gen_random_uuid(), id, $1, 'owner', now() FROM made RETURNING merchant
+"""
+
+_PREFILL = """
+SELECT u.given_name, u.family_name, u.email, COALESCE(NULLIF(c.legal_name, ''), c.name, '') AS legal_name,
+  COALESCE(c.country, '') AS country, COALESCE(c.address, '') AS address, COALESCE(c.tax_number, '') AS tax_number
+FROM app_user u LEFT JOIN LATERAL (
+  SELECT * FROM connection WHERE merchant = $1 AND state = 'connected' ORDER BY connected_at LIMIT 1
+) c ON TRUE WHERE u.id = $2
+"""
+
+# In the order of _STORED, then the contact's whole name.
+_CONFIRM = """
+UPDATE merchant SET legal_name = $2, entity_type = $3, country = $4, registration_number = $5, address_line1 = $6,
+  address_line2 = $7, city = $8, region = $9, postal_code = $10, contact_family_name = $11, contact_email = $12,
+  contact_phone = $13, website = $14, contact_name = $15, details_confirmed_at = now()
+WHERE id = $1 RETURNING id
+"""
+
+_STORED = (
+    "legal_name", "kind", "country", "registration_number", "address_line1", "address_line2", "city", "region",
+    "postal_code", "last_name", "email", "phone", "website",
+)  # fmt: skip
+
+_CURRENCY = """
+SELECT COALESCE(
+  (SELECT NULLIF(base_currency, '') FROM connection WHERE merchant = $1 AND state <> 'disconnected'
+   ORDER BY connected_at LIMIT 1),
+  (SELECT NULLIF(upper(currency), '') FROM stripe_account WHERE merchant = $1))
+"""
+
+
+async def ensure(user_id: UUID) -> UUID:
+    """The merchant this user works for; made, with the user as its owner, at the first sign-in."""
+    async with db.transaction():
+        # Two first sign-ins at once make one merchant.
+        await db.fetch("SELECT 1 FROM app_user WHERE id = $1 FOR UPDATE", user_id)
+        sql = "SELECT merchant FROM member WHERE app_user = $1 ORDER BY created_at LIMIT 1"
+        found: UUID | None = await db.fetch_value(sql, user_id)
+        return found or await _make(user_id)
+
+
+async def one(merchant_id: UUID) -> Row:
+    """The merchant's row; raises NotFound."""
+    row: Row | None = await db.fetch_row("SELECT * FROM merchant WHERE id = $1", merchant_id)
+    if row is None:
+        raise NotFound("No such merchant.")
+    return row
+
+
+async def form_values(merchant_id: UUID, user_id: UUID) -> tuple[Values, str]:
+    """What the details form shows, and where unconfirmed values come from ("Xero" or empty)."""
+    merchant = await one(merchant_id)
+    if merchant["details_confirmed_at"]:
+        return _stored(merchant), ""
+    known: Row | None = await db.fetch_row(_PREFILL, merchant_id, user_id)
+    return (_prefilled(known), "Xero") if known else (dict.fromkeys(FIELDS, ""), "")
+
+
+async def confirm(merchant_id: UUID, form: Mapping[str, str]) -> tuple[Values, Errors]:
+    """Check the posted details and store them when nothing is wrong; answers what to show otherwise."""
+    values, errors = check(form)
+    if errors:
+        return values, errors
+    contact = f"{values['first_name']} {values['last_name']}"
+    if await db.fetch_value(_CONFIRM, merchant_id, *(values[name] for name in _STORED), contact) is None:
+        raise NotFound("No such merchant.")
+    return values, errors
+
+
+async def set_options(merchant_id: UUID, *, allow_part: bool, minimum_part_minor: int) -> None:
+    """What customers may pay; `minimum_part_minor` in minor units of the merchant's own currency."""
+    sql = "UPDATE merchant SET allow_part = $2, minimum_part_minor = $3, options_confirmed_at = now() WHERE id = $1"
+    await db.fetch(sql, merchant_id, allow_part, minimum_part_minor)
+
+
+async def set_link_every_invoice(merchant_id: UUID, *, on: bool) -> None:
+    """Whether each new invoice gets a pay link by itself."""
+    await db.fetch("UPDATE merchant SET link_every_invoice = $2 WHERE id = $1", merchant_id, on)
+
+
+async def rotate_pay_now(merchant_id: UUID) -> None:
+    """Make the Pay now address that was handed out so far useless."""
+    await db.fetch("UPDATE merchant SET pay_now_version = pay_now_version + 1 WHERE id = $1", merchant_id)
+
+
+async def currency(merchant_id: UUID) -> str:
+    """The currency the merchant thinks in: the first organisation's, else Stripe's, else the country's, else GBP."""
+    found: str | None = await db.fetch_value(_CURRENCY, merchant_id)
+    country = (await one(merchant_id))["country"]
+    return found or (countries.currency_of(country) if country else "GBP")
+
+
+async def _make(user_id: UUID) -> UUID:
+    made: UUID = await db.fetch_value(_MAKE, user_id)
+    return made
+
+
+def _stored(merchant: Row) -> Values:
+    family = merchant["contact_family_name"]
+    values: Values = {name: merchant[name] for name in FIELDS if name in merchant}
+    return values | {
+        "kind": merchant["entity_type"],
+        "first_name": merchant["contact_name"].removesuffix(family).strip(),
+        "last_name": family,
+        "email": merchant["contact_email"],
+        "phone": merchant["contact_phone"],
+    }
+
+
+def _prefilled(known: Row) -> Values:
+    country = known["country"] if countries.known(known["country"]) else ""
+    number = known["tax_number"]
+    # Australia's tax number is the ABN; elsewhere it is a VAT or GST number, which company registers do not know.
+    if country != "AU" or not countries.registration_type(country, number):
+        number = ""
+    return dict.fromkeys(FIELDS, "") | {
+        "legal_name": known["legal_name"],
+        "country": country,
+        "registration_number": number,
+        "first_name": known["given_name"],
+        "last_name": known["family_name"],
+        "email": known["email"],
+    }
