@@ -1,7 +1,8 @@
 """Measure web servers on one core with a bare Litestar page and a stored webhook. Behind docs/decisions/0002.
 
-Needs wrk and, beside the locked requirements, `granian`. Run `python scripts/measure_servers.py` on a quiet machine with
-two cores: the server is held to the first, wrk and PostgreSQL share the rest. Prints a Markdown row for each combination.
+Needs wrk and, beside the locked requirements, `granian`. Run `python scripts/measure_servers.py` on a quiet machine
+with two cores: the server is held to the first, wrk and PostgreSQL share the rest. Prints one Markdown row for each
+combination of route, server and connections.
 """
 
 import hashlib
