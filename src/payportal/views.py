@@ -1,0 +1,124 @@
+"""What the customer's templates are given; each template's first comment says the same."""
+
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.clients.bundle import Clients
+from app.core.brand import stylesheet_name
+from app.core.clock import date_in
+from app.core.money import Money, minimum_charge
+from payportal.find import Found
+from payportal.paper import paper
+from payportal.words import USUALLY, WAYS, address_line, legal_line, local, masked, method_words
+
+View = dict[str, Any]
+
+
+def merchant_view(merchant: Any) -> SimpleNamespace:
+    """The merchant as customers see it (layouts/pay)."""
+    legal = merchant["legal_name"] or merchant["xero_legal_name"] or ""
+    name = merchant["display_name"] or legal or "This business"
+    width, height = merchant["logo_width"] or 0, merchant["logo_height"] or 0
+    base = f"/brand/{merchant['id']}"
+    return SimpleNamespace(
+        name=name,
+        short_name=name,
+        legal_name=legal,
+        address=address_line(merchant),
+        tax_id=merchant["tax_number"] or "",
+        legal_line=legal_line(merchant, legal),
+        email=merchant["contact_email"] or "",
+        phone=merchant["contact_phone"] or "",
+        logo_src=f"{base}/{merchant['logo_hash']}.png" if merchant["logo_hash"] else "",
+        logo_width=round(44 * width / height) if height else 0,
+        css_href=f"{base}/{stylesheet_name(merchant['colour'] or '#0b57d0')}.css",
+        methods=WAYS,
+    )
+
+
+def invoice_view(found: Found) -> SimpleNamespace:
+    """The invoice as paper: amounts as Xero has them, lines when we have read them."""
+    row = found.invoice
+    shown = paper(row, found.still_due)
+    shown.payments = [
+        SimpleNamespace(
+            label=f"Paid {_day(pay, found)}, {method_words(pay)}", amount=Money(pay["amount_minor"], pay["currency"])
+        )
+        for pay in found.received()
+    ]
+    ours = sum(pay["amount_minor"] for pay in found.received())
+    other = row["paid_minor"] + row["credited_minor"] + found.unapplied - ours
+    if other > 0:
+        shown.payments.append(SimpleNamespace(label="Other payments and credits", amount=Money(other, row["currency"])))
+    shown.pdf_href = f"/p/{found.token}/invoice.pdf"
+    return shown
+
+
+def _day(payment: Any, found: Found) -> str:
+    moment = local(payment["paid_at"] or payment["created_at"], found.merchant["timezone"])
+    return f"{moment.day} {moment:%b}" if moment else ""
+
+
+def least(found: Found) -> Money:
+    """The smallest part that may be paid: the merchant's own minimum, never below what a card can be charged."""
+    row = found.invoice
+    floor = minimum_charge(row["currency"]).minor
+    return Money(min(max(found.merchant["minimum_part_minor"], floor), found.still_due.minor), row["currency"])
+
+
+def pay_view(clients: Clients, found: Found, csrf_token: str, **changed: Any) -> View:
+    """Context of payportal/pay; `changed` overrides notice, form, failed_reason …"""
+    attempt = found.attempt
+    view: View = {
+        "m": merchant_view(found.merchant),
+        "token": found.token,
+        "host": urlsplit(clients.settings.base_url).netloc,
+        "today": date_in(found.merchant["timezone"]),
+        "csrf_token": csrf_token,
+        "notice": "",
+        "failed_reason": attempt["failure"] if attempt else "",
+        "seen_at": local(found.invoice["seen_at"], found.merchant["timezone"]),
+        "allow_part": found.allows_part and found.still_due.minor > least(found).minor,
+        "minimum": least(found),
+        "form": SimpleNamespace(choice="full", amount="", error=""),
+        "invoice": invoice_view(found),
+    }
+    return view | changed
+
+
+def state_view(found: Found, state: str, *, payment: Any = None, session: str = "", reason: str = "", poll: int = 5) -> View:
+    """Context of payportal/pay_state and its fragment for one state."""
+    row, zone = found.invoice, found.merchant["timezone"]
+    attempt = found.attempt
+    amount = Money(payment["amount_minor"], payment["currency"]) if payment else None
+    if amount is None and state == "confirming" and attempt:
+        amount = Money(attempt["amount_minor"], attempt["currency"])
+    return {
+        "m": merchant_view(found.merchant),
+        "token": found.token,
+        "state": state,
+        "invoice": SimpleNamespace(
+            number=row["number"], total=Money(row["total_minor"], row["currency"]), pdf_href=f"/p/{found.token}/invoice.pdf"
+        ),
+        "amount": amount,
+        "left": found.still_due,
+        "method": method_words(payment) if payment else "",
+        "started_at": local(payment["started_at"] if payment else attempt and attempt["created_at"], zone),
+        "usually": USUALLY.get(payment["method_type"], "1 to 3 working days") if payment else "",
+        "paid_at": local(payment["paid_at"], zone) if payment else None,
+        "reference": _reference(payment),
+        "masked_email": masked(payment["customer_email"]) if payment else "",
+        "thank_you": found.merchant["message"] or "",
+        "has_receipt": payment is not None and payment["state"] not in {"processing", "failed"},
+        "cancelled_on": None,
+        "reason": reason,
+        "checkout_session": session,
+        "poll_seconds": poll,
+        "csrf_token": "",
+    }
+
+
+def _reference(payment: Any) -> str:
+    """A short reference people can read out: the end of Stripe's own charge id."""
+    return payment["stripe_charge_id"][-10:].upper() if payment and payment["stripe_charge_id"] else ""
