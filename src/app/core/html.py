@@ -34,7 +34,7 @@ def environment(templates: Path = TEMPLATES, build: Path = BUILD, url: str = "/s
     jinja = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
-        autoescape=True,
+        autoescape=lambda name: not (name or "").endswith(".txt"),
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from types import SimpleNamespace as Thing
 from typing import Any
 
-from tests.web.samples.frame import FRAME, INVOICE_ID, NOW, TODAY, TOKEN, WEEKS, Context, at, gbp, shell
+from tests.web.samples.frame import FRAME, HARROW, INVOICE_ID, KOWHAI, NOW, TODAY, TOKEN, WEEKS, Context, at, gbp, shell
 
 
 def row(number: str, customer: str, due: date, amount: int, status: str, action: str, total: int = 0) -> Thing:  # noqa: PLR0917
@@ -207,6 +207,7 @@ FIRST_IMPORT: Context = {
     "rows": [],
     "checked_at": None,
 }
+SHEET: Context = {"m": HARROW, "invoice": merchant_invoice(), "link": LINK}
 PAGES: dict[str, dict[str, Context]] = {
     "app/invoices": {
         "list": invoices(),
@@ -233,4 +234,6 @@ PAGES: dict[str, dict[str, Context]] = {
         "dialog": {"csrf_token": "", "in_dialog": True, "requests": [requested("INV-2041")]},
         "none": FRAME | {"in_dialog": False, "requests": [NO_ADDRESS]},
     },
+    "app/poster": {"logo": SHEET, "plain": SHEET | {"m": KOWHAI}},
+    "app/insert": {"logo": SHEET, "plain": SHEET | {"m": KOWHAI}},
 }

@@ -141,4 +141,8 @@ PAGES: dict[str, dict[str, Context]] = {
         "none": organisations(tenants=[]),
         "error": organisations(chosen="2", error="Choose an organisation."),
     },
+    "app/help": {"visitor": VISITOR, "merchant": FRAME},
+    "app/security": {"visitor": VISITOR},
+    "app/privacy": {"visitor": VISITOR},
+    "app/terms": {"visitor": VISITOR},
 }
