@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -43,6 +44,19 @@ def settings(base: Settings) -> Settings:
         "log_level": "WARNING" if base.log_level == "INFO" else base.log_level,
     }
     return replace(base, **defaults, **kept)
+
+
+def forget(base: Settings) -> str:
+    """Remove what the demo kept, and nothing else; says what happened."""
+    folder = base.folder
+    if not (folder / "demo.json").exists():
+        return "There is no demo data here."
+    if (folder / "postgres" / "postmaster.pid").exists():
+        return "The demo is running; stop it first (Ctrl-C)."
+    for name in ("postgres", "sandbox"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "demo.json").unlink()
+    return "The demo's data is gone; `make demo` starts afresh."
 
 
 def run(chosen: Settings, serve: Serve) -> None:

@@ -107,11 +107,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("sandbox", "Xero and Stripe on this machine, for developers"),
     ):
         commands.add_parser(name, help=text, add_help=name != "sandbox")
+    commands.choices["demo"].add_argument("--reset", action="store_true", help="forget the demo's data, start nothing")
     chosen, rest = parser.parse_known_args(arguments)
     if chosen.command == "sandbox":
         sys.exit(_sandbox(rest))
     if rest:
         parser.error(f"unknown arguments: {' '.join(rest)}")
+    if chosen.command == "demo" and chosen.reset:
+        print(demo.forget(load()))
+        return
     settings = demo.settings(load()) if chosen.command == "demo" else load()
     log.configure(settings.log_level, pretty=sys.stderr.isatty())
     try:
