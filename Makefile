@@ -16,8 +16,9 @@ setup: .venv/.base.stamp ## Make .venv and install what the product needs
 demo: setup assets ## Run the whole product on this machine (PORT, SANDBOX_PORT, DATA_DIR)
 	@exec $(BIN)/payportal demo
 
-demo-reset: setup ## Forget the demo's data
-	@exec $(BIN)/payportal demo --reset
+demo-reset: setup ## Forget the demo's data and start it afresh
+	@$(BIN)/python scripts/demo_reset.py
+	@$(MAKE) --no-print-directory demo
 
 test: setup-test assets ## Run every test, browsers included (ARGS="tests/unit -k money")
 	@echo "Running the tests"
