@@ -48,7 +48,10 @@ async def pull(clients: Clients, connection_id: UUID, xero_invoice_id: str) -> U
     connection = await connection_of(connection_id)
     if connection is None or connection["state"] != "connected":
         return None
-    return await _pull(clients, connection, xero_invoice_id, "sync")
+    try:
+        return await _pull(clients, connection, xero_invoice_id, "sync")
+    except Refused:
+        return None
 
 
 async def _pull(clients: Clients, connection: Any, xero_invoice_id: str, lane: access.LaneName) -> UUID | None:

@@ -34,7 +34,11 @@ def words_of_change(old: Any, new: Any) -> tuple[str, str]:
     def say(name: str) -> str:
         return format_money(abs(new[name] - old[name]), new["currency"])
 
-    left = f"{format_money(new['due_minor'], new['currency'])} is still due." if new["due_minor"] else "Nothing is left to pay."
+    left = (
+        f"{format_money(new['due_minor'], new['currency'])} is still due."
+        if new["due_minor"]
+        else "Nothing is left to pay."
+    )
     if new["status"] != old["status"] and new["status"] in {"VOIDED", "DELETED"}:
         return ("Voided in Xero" if new["status"] == "VOIDED" else "Deleted in Xero"), ""
     if old["status"] in {"DRAFT", "SUBMITTED"} and new["status"] == "AUTHORISED":

@@ -23,6 +23,7 @@ from app.core.work import Postpone
 PAGE = 1000
 POLL_SECONDS = 600  # 144 of the 1,000 calls a day that Xero's smallest plan allows
 OVERLAP = timedelta(minutes=5)
+_RETRY_SECONDS = 30.0
 _TURN_SECONDS = 120.0  # well inside the job's lease
 
 Read = Callable[[int, datetime | None], Awaitable[InvoicePage]]
@@ -37,16 +38,27 @@ async def connection_of(connection_id: UUID) -> Any | None:
 async def import_all(clients: Clients, connection_id: UUID) -> None:
     """Fetch every sales invoice of a newly connected organisation (job connection.import); then the poll takes over.
 
-    Raises Postpone to go on later, Upstream when Xero fails.
+    Raises Postpone to go on later, also when Xero fails; Upstream for what will never work. Ends quietly when the
+    organisation is not connected any more: connecting it again asks for the import again.
     """
     connection = await connection_of(connection_id)
     if connection is None or connection["state"] != "connected":
         return
     if connection["imported_at"] is None:
-        await db.fetch("UPDATE connection SET import_started_at = COALESCE(import_started_at, now()) WHERE id = $1", connection_id)
-        last = await _run(clients, connection, _import_step(clients, connection))
+        began = "UPDATE connection SET import_started_at = COALESCE(import_started_at, now()) WHERE id = $1"
+        await db.fetch(began, connection_id)
+        try:
+            last = await _run(clients, connection, _import_step(clients, connection))
+        except Upstream as error:
+            if error.permanent:
+                raise
+            raise Postpone(from_now(error.retry_after or _RETRY_SECONDS), error.message) from error
+        except Refused:
+            return
         await _imported(connection, last)
-    await jobs.ask("connection.poll", connection_id, at=from_now(POLL_SECONDS))
+        await jobs.ask("connection.poll", connection_id, at=from_now(POLL_SECONDS))
+    else:  # connected again: what changed meanwhile is wanted now
+        await jobs.ask("connection.poll", connection_id)
 
 
 def _import_step(clients: Clients, connection: Any) -> Keep:
@@ -76,13 +88,18 @@ async def _imported(connection: Any, last: InvoicePage) -> None:
 async def poll(clients: Clients, connection_id: UUID) -> None:
     """Fetch what changed since the last poll (job connection.poll), then plan the next: ends with Postpone.
 
-    Raises Upstream when Xero fails; ends quietly once the organisation was disconnected.
+    Ends quietly once the organisation was disconnected; the clock plans it anew when it is connected again.
     """
     connection = await connection_of(connection_id)
     if connection is None or connection["state"] == "disconnected":
         return
     if connection["state"] == "connected" and connection["imported_at"] is not None:
-        await sync(clients, connection)
+        try:
+            await sync(clients, connection)
+        except Upstream as error:  # noted on the connection; polling never gives up
+            raise Postpone(from_now(error.retry_after or _RETRY_SECONDS), error.message) from error
+        except Refused as error:
+            raise Postpone(from_now(POLL_SECONDS), error.message) from error
     raise Postpone(from_now(POLL_SECONDS))
 
 

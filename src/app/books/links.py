@@ -30,7 +30,8 @@ WITH before AS (SELECT id, last_viewed_at FROM pay_link WHERE id = $1)
 UPDATE pay_link l SET last_viewed_at = now(), viewed_at = COALESCE(l.viewed_at, now()),
   views = l.views + CASE WHEN before.last_viewed_at > now() - interval '30 minutes' THEN 0 ELSE 1 END
 FROM before WHERE l.id = before.id AND (l.last_viewed_at IS NULL OR l.last_viewed_at < now() - interval '1 minute')
-RETURNING l.merchant, l.invoice, l.views, before.last_viewed_at IS NULL OR before.last_viewed_at < now() - interval '30 minutes' AS is_new
+RETURNING l.merchant, l.invoice, l.views,
+  before.last_viewed_at IS NULL OR before.last_viewed_at < now() - interval '30 minutes' AS is_new
 """
 
 
@@ -70,16 +71,21 @@ async def find(keys: Keys, token_text: str) -> Any | None:
 async def revoke(keys: Keys, merchant_id: UUID, link_id: UUID) -> Any:
     """Give the link a new address; the old one is gone for ever. Raises NotFound for a stranger."""
     async with db.transaction():
-        row = await db.fetch_row("SELECT * FROM pay_link WHERE id = $1 AND merchant = $2 FOR UPDATE", link_id, merchant_id)
+        row = await db.fetch_row(
+            "SELECT * FROM pay_link WHERE id = $1 AND merchant = $2 FOR UPDATE", link_id, merchant_id
+        )
         if row is None:
             raise NotFound
         version = row["version"] + 1
         row = await db.fetch_row(
-            "UPDATE pay_link SET version = $2, token_hash = $3, in_xero_at = NULL, qr_in_xero_at = NULL WHERE id = $1 RETURNING *",
+            "UPDATE pay_link SET version = $2, token_hash = $3, in_xero_at = NULL, qr_in_xero_at = NULL "
+            "WHERE id = $1 RETURNING *",
             link_id, version, token_hash(keys.find, derive_token(keys.link, str(link_id), version)),
         )  # fmt: skip
         assert row is not None
-        await timeline.add(merchant_id, row["invoice"], "linked", "Payment link replaced", "The old link no longer works.")
+        await timeline.add(
+            merchant_id, row["invoice"], "linked", "Payment link replaced", "The old link no longer works."
+        )
         await jobs.ask("link.publish", link_id)
         await live.announce(merchant_id)
     return row

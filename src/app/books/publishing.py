@@ -41,8 +41,12 @@ async def _write(clients: Clients, link: Any) -> None:
             await _note(link, "in_xero_at", "Link added to the invoice in Xero", "")
         if not link["qr_in_xero_at"]:
             picture = qr.png(qr_text(clients.settings, clients.keys, link))
-            await tenant.attach(link["xero_invoice_id"], file_name(link["number"]), "image/png", picture, include_online=True)
-            await _note(link, "qr_in_xero_at", "QR code added to the invoice in Xero", "Customers see it on the online invoice.")
+            await tenant.attach(
+                link["xero_invoice_id"], file_name(link["number"]), "image/png", picture, include_online=True
+            )
+            await _note(
+                link, "qr_in_xero_at", "QR code added to the invoice in Xero", "Customers see it on the online invoice."
+            )
 
 
 async def _note(link: Any, column: str, title: str, detail: str) -> None:
@@ -58,7 +62,11 @@ async def _note_error(link: Any, message: str) -> None:
     async with db.transaction():
         await db.fetch("UPDATE pay_link SET publish_error = $2 WHERE id = $1", link["id"], message[:500])
         await timeline.add(
-            link["merchant"], link["invoice"], "attention", "The link could not be added to the invoice in Xero", message[:300]
+            link["merchant"],
+            link["invoice"],
+            "attention",
+            "The link could not be added to the invoice in Xero",
+            message[:300],
         )
         await live.announce(link["merchant"])
 

@@ -1,0 +1,179 @@
+"""Mails: queued as rows with their cause, sent by a job. The same mail keeps its Message-ID when it is sent again.
+
+A mail that was queued but not sent can be taken back; one that the mail server took is a fact.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from app.books import access, timeline
+from app.clients.bundle import Clients
+from app.core import db, jobs, live
+from app.core.clock import now
+from app.core.errors import Refused, Upstream
+from app.settings import Settings
+
+_QUEUE = """
+INSERT INTO mail (id, merchant, invoice, kind, unique_key, to_addresses, from_name, reply_to, subject, text, html, attach_pdf,
+  created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now()) ON CONFLICT (unique_key) DO NOTHING RETURNING id
+"""
+_SENT = {"payment_request": "Payment requested", "receipt": "Receipt sent"}
+
+
+async def queue(  # noqa: PLR0913 - a mail has that many parts, all named
+    kind: str,
+    unique_key: str,
+    merchant_id: UUID | None,
+    invoice_id: UUID | None,
+    to: str | Sequence[str],
+    subject: str,
+    text: str,
+    html: str,
+    from_name: str,
+    reply_to: str,
+    attach_pdf: bool = False,
+    at: datetime | None = None,
+) -> UUID | None:
+    """Queue one mail, to be sent now or `at`; its id, or None when a mail with this `unique_key` exists already.
+
+    `to` is one address, several with commas, or a list. Goes out only if the caller's transaction commits.
+    """
+    addresses = ", ".join(split_addresses(to) if isinstance(to, str) else to)
+    async with db.transaction():
+        mail_id: UUID | None = await db.fetch_value(
+            _QUEUE, uuid4(), merchant_id, invoice_id, kind, unique_key, addresses, one_line(from_name), one_line(reply_to),
+            one_line(subject), text, html, attach_pdf,
+        )  # fmt: skip
+        if mail_id is not None:
+            await jobs.ask("mail.send", mail_id, at=at)
+    return mail_id
+
+
+async def cancel(merchant_id: UUID, mail_id: UUID) -> bool:
+    """Take back a mail that has not gone out; False when it has, or is a stranger's.
+
+    Its key is free again, so that the same mail may be written once more.
+    """
+    done = await db.fetch_value(
+        "UPDATE mail SET cancelled_at = now(), unique_key = unique_key || ':cancelled:' || id "
+        "WHERE id = $1 AND merchant = $2 AND sent_at IS NULL AND cancelled_at IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'mail.send' AND subject = $3 AND lease_until > now()) RETURNING id",
+        mail_id, merchant_id, str(mail_id),
+    )  # fmt: skip
+    return done is not None
+
+
+async def send(clients: Clients, mail_id: UUID) -> None:
+    """Hand one mail to the mail server (job mail.send). Raises Upstream for what may work later."""
+    row = await db.fetch_row("SELECT * FROM mail WHERE id = $1 AND sent_at IS NULL AND cancelled_at IS NULL", mail_id)
+    if row is None:
+        return
+    message = compose(clients.settings, row)
+    pdf = await _pdf(clients, row) if row["attach_pdf"] else None
+    if pdf:
+        message.add_attachment(pdf[1], maintype="application", subtype="pdf", filename=pdf[0])
+    try:
+        await clients.mail.send(message)
+    except Upstream as error:
+        if error.permanent:
+            await _failed(row, error.message)
+        raise
+    await _sent(row)
+
+
+async def _sent(row: Any) -> None:
+    title = _SENT.get(row["kind"])
+    sql = "UPDATE mail SET sent_at = now() WHERE id = $1 AND sent_at IS NULL RETURNING id"
+    async with db.transaction():
+        if await db.fetch_value(sql, row["id"]):
+            if row["invoice"] and title:
+                await timeline.add(
+                    row["merchant"], row["invoice"], "requested", title, f"Sent to {row['to_addresses']}"
+                )
+            await _announce(row)
+
+
+async def _failed(row: Any, why: str) -> None:
+    async with db.transaction():
+        if row["invoice"]:
+            title = "The mail could not be sent"
+            await timeline.add(row["merchant"], row["invoice"], "attention", title, f"To {row['to_addresses']}: {why}")
+        await _announce(row)
+
+
+async def _announce(row: Any) -> None:
+    if row["merchant"]:
+        await live.announce(row["merchant"])
+
+
+def compose(settings: Settings, row: Any) -> EmailMessage:
+    """The mail as it goes out: text and HTML, from the product's own address in the merchant's name."""
+    name, sender = parseaddr(settings.mail_from)
+    host = urlsplit(settings.base_url).hostname or "localhost"
+    message = EmailMessage()
+    message["Message-ID"] = f"<{row['id']}@{host}>"
+    message["Date"] = format_datetime(now())
+    message["From"] = _mailbox(row["from_name"] or name, sender)
+    message["To"] = row["to_addresses"]
+    if row["reply_to"]:
+        message["Reply-To"] = row["reply_to"]
+    message["Subject"] = row["subject"]
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(row["text"])
+    message.add_alternative(row["html"], subtype="html")
+    return message
+
+
+def _mailbox(name: str, address: str) -> Address:
+    return Address(display_name=one_line(name), addr_spec=address)
+
+
+async def _pdf(clients: Clients, row: Any) -> tuple[str, bytes] | None:
+    """Xero's PDF of the invoice; without it the mail goes all the same when Xero will never give it."""
+    invoice = await db.fetch_row(
+        "SELECT connection, xero_invoice_id, number FROM invoice WHERE id = $1", row["invoice"]
+    )
+    if invoice is None:
+        return None
+    try:
+        async with access.tenant(clients, invoice["connection"], "sync") as tenant:
+            return f"{_file_name(invoice['number'])}.pdf", await tenant.invoice_pdf(invoice["xero_invoice_id"])
+    except Refused:
+        return None
+    except Upstream as error:
+        if error.permanent:
+            return None
+        raise
+
+
+def _file_name(number: str) -> str:
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in number).strip("-.") or "invoice"
+
+
+def one_line(text: str) -> str:
+    """Text fit for a header: line breaks and other control characters become spaces."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def split_addresses(text: str) -> list[str]:
+    """The addresses a person typed with commas, semicolons or line breaks between them, each once."""
+    parts = text.replace(";", ",").replace("\n", ",").split(",")
+    return list(dict.fromkeys(one_line(part) for part in parts if part.strip()))
+
+
+def bad_address(text: str) -> bool:
+    """Whether the text cannot be a mail address."""
+    name, at, host = text.rpartition("@")
+    if not at or not name or "." not in host or len(text) > 254 or not text.isascii() or " " in text:
+        return True
+    try:
+        return Address(addr_spec=text).addr_spec != text
+    except (ValueError, IndexError):  # the standard library's parser stumbles over some texts
+        return True
