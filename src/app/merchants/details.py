@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from app.merchants import countries
 
 FIELDS = (
-    "legal_name", "kind", "country", "registration_number", "website", "address_line1", "address_line2", "city", "region",
-    "postal_code", "first_name", "last_name", "email", "phone",
+    "legal_name", "kind", "country", "registration_number", "website", "address_line1", "address_line2", "city",
+    "region", "postal_code", "first_name", "last_name", "email", "phone",
 )  # fmt: skip
 # Stripe's words for the kinds of business, and ours.
 KINDS = [
