@@ -20,8 +20,8 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 _LOOK = """
 SELECT m.id, COALESCE(NULLIF(b.display_name, ''), NULLIF(m.legal_name, ''), c.name, '') AS display_name,
   COALESCE(b.colour, $2) AS colour, COALESCE(b.logo_hash, '') AS logo_hash, COALESCE(b.logo_width, 0) AS logo_width,
-  COALESCE(NULLIF(b.contact_email, ''), m.contact_email) AS contact_email, COALESCE(b.contact_phone, m.contact_phone) AS contact_phone,
-  COALESCE(b.message, '') AS message
+  COALESCE(NULLIF(b.contact_email, ''), m.contact_email) AS contact_email,
+  COALESCE(b.contact_phone, m.contact_phone) AS contact_phone, COALESCE(b.message, '') AS message
 FROM merchant m LEFT JOIN branding b ON b.merchant = m.id
 LEFT JOIN LATERAL (SELECT name FROM connection WHERE merchant = m.id ORDER BY connected_at LIMIT 1) c ON TRUE
 WHERE m.id = $1
