@@ -4,8 +4,10 @@ Worked out in OKLCH so that the hue stays the merchant's own. Ratios are those o
 3 for the edges of controls (1.4.11). Success, warning, error and focus colours never follow the brand.
 """
 
+import hashlib
 import math
 import re
+from functools import lru_cache
 
 # Surfaces the brand colour has to live on: page, card, highest container.
 SURFACES = {"light": ("#ffffff", "#f8fafd", "#f0f4f9"), "dark": ("#131314", "#1b1b1b", "#282a2c")}
@@ -104,6 +106,7 @@ def theme(colour: str) -> dict[str, Roles]:
     return {mode: _roles(colour, backs, dark=mode == "dark") for mode, backs in SURFACES.items()}
 
 
+@lru_cache(maxsize=1024)
 def stylesheet(colour: str) -> str:
     """The merchant's stylesheet: light roles, and dark ones where the page follows the visitor's setting."""
     roles = theme(colour)
@@ -113,6 +116,12 @@ def stylesheet(colour: str) -> str:
         f"@media (prefers-color-scheme:dark){{:root[data-theme=auto]{{{dark}}}}}\n"
         f":root[data-theme=dark]{{{dark}}}\n"
     )
+
+
+@lru_cache(maxsize=1024)
+def stylesheet_name(colour: str) -> str:
+    """The hash under which this colour's stylesheet is served: another colour, or another rule, is another address."""
+    return hashlib.sha256(stylesheet(colour).encode()).hexdigest()[:16]
 
 
 def _block(roles: Roles) -> str:

@@ -1,6 +1,5 @@
 """How a merchant's pay pages, receipts and mails look: one colour, one logo, a few words. The only writer of branding."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +33,12 @@ ON CONFLICT (merchant) DO UPDATE SET display_name = $2, colour = $3, contact_ema
   changed_at = now()
 """
 
+_BEGIN = """
+INSERT INTO branding (id, merchant, contact_email, contact_phone, changed_at)
+SELECT gen_random_uuid(), id, contact_email, contact_phone, now() FROM merchant WHERE id = $1
+ON CONFLICT (merchant) DO NOTHING
+"""
+
 # The contact details begin as the merchant's own, which a later change of the branding then overrules.
 _NAME = """
 INSERT INTO branding (id, merchant, display_name, contact_email, contact_phone, changed_at)
@@ -65,12 +70,7 @@ class Look:
     @property
     def css_href(self) -> str:
         """Address of the stylesheet with this colour's roles."""
-        return f"/brand/{self.merchant_id}/{css_hash(self.colour)}.css"
-
-
-def css_hash(colour: str) -> str:
-    """The hash under which a colour's stylesheet is served: another colour or another rule, another address."""
-    return hashlib.sha256(brand.stylesheet(colour).encode()).hexdigest()[:16]
+        return f"/brand/{self.merchant_id}/{brand.stylesheet_name(self.colour)}.css"
 
 
 async def look(merchant_id: UUID) -> Look:
@@ -119,6 +119,11 @@ async def save(merchant_id: UUID, values: Values, logo: Logo | None, *, remove_l
             await db.fetch(_LOGO, merchant_id, logo.png, logo.width, logo.height, logo.hash)
         elif remove_logo:
             await db.fetch(_LOGO, merchant_id, None, 0, 0, "")
+
+
+async def begin(merchant_id: UUID) -> None:
+    """Give a merchant whose details are known a branding of its own; keeps one that is there."""
+    await db.fetch(_BEGIN, merchant_id)
 
 
 async def set_name(merchant_id: UUID, display_name: str) -> None:
