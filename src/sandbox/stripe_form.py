@@ -1,8 +1,8 @@
 """Stripe's bracketed form encoding, read back into nested values.
 
-``line_items[0][price_data][currency]=nzd`` becomes ``{"line_items": [{"price_data": {"currency": "nzd"}}]}``; indexed
-(``expand[0]=x``, what the SDK sends) and open (``expand[]=x``, what curl examples send) arrays both become lists.
-Everything stays text: types are the business of ``stripe_params``.
+``line_items[0][price_data][currency]=nzd`` becomes ``{"line_items": {"0": {"price_data": {"currency": "nzd"}}}}``; indexed
+(``expand[0]=x``, what the SDK sends) and open (``expand[]=x``, what curl examples send) arrays read the same.
+Everything stays text and dicts: ``stripe_params`` knows what is a list, a number or free metadata (whose keys may be digits).
 """
 
 import re
@@ -15,11 +15,11 @@ _KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
 
 def parse(encoded: str) -> dict[str, Any]:
-    """Nested dicts and lists of strings. Raises ``StripeError`` 400 for keys that contradict each other."""
+    """Nested dicts of strings. Raises ``StripeError`` 400 for keys that contradict each other."""
     root: dict[str, Any] = {}
     for key, value in parse_qsl(encoded, keep_blank_values=True):
         _put(root, _path(key), value, key)
-    return {name: _lists(value) for name, value in root.items()}
+    return root
 
 
 def _path(key: str) -> list[str]:
@@ -43,11 +43,3 @@ def _put(root: dict[str, Any], path: list[str], value: str, key: str) -> None:
 def _open(here: dict[str, Any], field: str) -> str:
     last = str(len(here) - 1)
     return last if last in here and field not in here[last] else str(len(here))
-
-
-def _lists(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if value and all(name.isdigit() for name in value):
-        return [_lists(value[name]) for name in sorted(value, key=int)]
-    return {name: _lists(child) for name, child in value.items()}

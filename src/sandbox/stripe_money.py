@@ -95,7 +95,9 @@ def check_amount(amount: int, currency: str, settlement: str, param: str) -> Non
     """Raises 400 for an amount below the minimum, with too many digits, or with decimals the currency has not."""
     code = currency.upper()
     if amount < 0:
-        raise stripe_errors.invalid(param, "This value must be greater than or equal to 0.", "parameter_invalid_integer")
+        raise stripe_errors.invalid(
+            param, "This value must be greater than or equal to 0.", "parameter_invalid_integer"
+        )
     if code in WHOLE_SENT_AS_HUNDREDTHS and amount % 100:
         raise stripe_errors.invalid(param, f"Invalid amount: {code} has no decimals; the last two digits must be 00.")
     if code in THREE_DECIMAL and amount % 10:

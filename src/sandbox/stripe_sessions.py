@@ -1,0 +1,383 @@
+"""Checkout sessions: made strictly, expired by the clock, completed by a payment.
+
+Rules of facts: ``payment_method_types`` is gone, old ``ui_mode`` values are refused, ``expires_at`` lies 30 minutes to 24
+hours ahead, the total meets the minimum of the settlement currency, descriptors are checked, and the payment intent is
+null until the customer confirms. Source: docs.stripe.com/api/checkout/sessions.
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from sandbox import stripe_accounts, stripe_banks, stripe_errors, stripe_ledger, stripe_money
+from sandbox.store import Obj
+from sandbox.stripe_events import emit
+from sandbox.stripe_world import DAY, Stripe
+
+SHORTEST, LONGEST = 1800, DAY
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
+_NOT_HERE = (
+    "automatic_tax discounts invoice_creation optional_items shipping_address_collection shipping_options "
+    "subscription_data setup_intent_data customer customer_account managed_payments tax_id_collection"
+).split()
+
+
+def create(stripe: Stripe, account: str, params: Obj) -> Obj:
+    """A new open session on that account, stored, with its expiry scheduled. Raises 400 for whatever Stripe refuses."""
+    _check_shape(params)
+    items, currency, total = _priced(stripe, params)
+    _, settlement = stripe_ledger.country_and_currency(stripe, account)
+    stripe_money.check_amount(total, currency, settlement, "line_items")
+    _check_intent_data(params.get("payment_intent_data") or {}, total)
+    methods = _methods(stripe, account, currency, params)
+    expires_at = _expiry(stripe, params)
+    session = _build(stripe, account, params, total, currency, expires_at, methods)
+    session["_line_items"] = items
+    session["_intent"] = params.get("payment_intent_data") or {}
+    stripe.put("checkout.session", session)
+    stripe.world.clock.schedule(expires_at, "stripe.session_expiry", {"session": session["id"]})
+    return session
+
+
+def _check_shape(params: Obj) -> None:
+    for name in _NOT_HERE:
+        wanted = params.get(name)
+        if wanted and not (isinstance(wanted, dict) and wanted.get("enabled") is False):
+            raise stripe_errors.invalid(name, f"This sandbox does not simulate {name}.")
+    if "mode" not in params:
+        raise stripe_errors.missing("mode")
+    if params["mode"] != "payment":
+        raise stripe_errors.invalid("mode", f"This sandbox does not simulate sessions in {params['mode']} mode.")
+    _check_urls(params)
+    email = params.get("customer_email")
+    if email is not None and not _EMAIL.fullmatch(email):
+        raise stripe_errors.invalid("customer_email", f"Invalid email address: {email}", "email_invalid")
+    if len(params.get("client_reference_id", "")) > 200:
+        raise stripe_errors.invalid("client_reference_id", "Invalid string; must be at most 200 characters")
+    if {"allowed_payment_method_types", "excluded_payment_method_types"} <= params.keys():
+        raise stripe_errors.invalid(
+            "allowed_payment_method_types",
+            "You may only specify one of these parameters: allowed_payment_method_types, excluded_payment_method_types.",
+            "parameters_exclusive",
+        )
+
+
+def _check_urls(params: Obj) -> None:
+    hosted = params.get("ui_mode", "hosted_page") == "hosted_page"
+    needed, refused = ("success_url", "return_url") if hosted else ("return_url", "success_url")
+    if needed not in params and params.get("redirect_on_completion") != "never":
+        raise stripe_errors.missing(needed)
+    if refused in params:
+        raise stripe_errors.invalid(refused, f"You cannot use `{refused}` when `ui_mode` is `{params.get('ui_mode')}`.")
+    for name in ("success_url", "cancel_url", "return_url"):
+        url = params.get(name)
+        if url is not None and not re.match(r"https?://[^\s/]+", url):
+            raise stripe_errors.invalid(name, "Not a valid URL", "url_invalid")
+        if url is not None and len(url) > 2048:
+            raise stripe_errors.invalid(name, "URL must be 2048 characters or less.", "url_invalid")
+
+
+def _priced(stripe: Stripe, params: Obj) -> tuple[list[Obj], str, int]:
+    rows = params.get("line_items")
+    if not rows:
+        raise stripe_errors.missing("line_items")
+    if len(rows) > 100:
+        raise stripe_errors.invalid("line_items", "A maximum of 100 line items is allowed.")
+    items = [_item(stripe, row, f"line_items[{place}]") for place, row in enumerate(rows)]
+    currencies = {item["currency"] for item in items}
+    if len(currencies) > 1:
+        raise stripe_errors.invalid("line_items", "All line items must have the same currency.")
+    currency = currencies.pop()
+    if params.get("currency", currency) != currency:
+        raise stripe_errors.invalid("currency", f"The currency {params['currency']} does not match the line items.")
+    return items, currency, sum(item["amount_total"] for item in items)
+
+
+def _item(stripe: Stripe, row: Obj, path: str) -> Obj:
+    data = row.get("price_data")
+    if data is None:
+        raise stripe_errors.missing(f"{path}[price_data]")
+    if "recurring" in data:
+        raise stripe_errors.invalid(
+            f"{path}[price_data][recurring]", "You cannot use recurring prices in payment mode."
+        )
+    if "product_data" not in data:
+        raise stripe_errors.missing(f"{path}[price_data][product_data]")
+    if "quantity" not in row:
+        raise stripe_errors.missing(f"{path}[quantity]")
+    currency = stripe_money.check_currency(data["currency"], f"{path}[price_data][currency]")
+    unit = _unit(data, f"{path}[price_data]")
+    total = unit * row["quantity"]
+    return {
+        "id": stripe.id("li_1"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": total,
+        "amount_tax": 0,
+        "amount_total": total,
+        "currency": currency,
+        "description": data["product_data"]["name"],
+        "metadata": row.get("metadata") or {},
+        "price": _price(stripe, data, currency, unit),
+        "quantity": row["quantity"],
+    }
+
+
+def _unit(data: Obj, path: str) -> int:
+    if "unit_amount" in data:
+        unit = int(data["unit_amount"])
+    elif "unit_amount_decimal" in data:
+        unit = int(Decimal(data["unit_amount_decimal"]).to_integral_value())
+    else:
+        raise stripe_errors.missing(f"{path}[unit_amount]")
+    if unit < 0:
+        raise stripe_errors.invalid(f"{path}[unit_amount]", "This value must be greater than or equal to 0.")
+    return unit
+
+
+def _price(stripe: Stripe, data: Obj, currency: str, unit: int) -> Obj:
+    return {
+        "id": stripe.id("price_1"),
+        "object": "price",
+        "active": False,
+        "billing_scheme": "per_unit",
+        "created": stripe.now(),
+        "currency": currency,
+        "custom_unit_amount": None,
+        "livemode": stripe.livemode,
+        "lookup_key": None,
+        "metadata": {},
+        "nickname": None,
+        "product": stripe.id("prod_", 14),
+        "recurring": None,
+        "tax_behavior": data.get("tax_behavior", "unspecified"),
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time",
+        "unit_amount": unit,
+        "unit_amount_decimal": str(unit),
+    }
+
+
+def _check_intent_data(data: Obj, total: int) -> None:
+    fee = data.get("application_fee_amount")
+    if fee is not None and fee <= 0:
+        raise stripe_errors.invalid(
+            "payment_intent_data[application_fee_amount]",
+            "Application fee must be a positive integer. Leave it out when there is none.",
+            "parameter_invalid_integer",
+        )
+    if fee is not None and fee > total:
+        raise stripe_errors.invalid(
+            "payment_intent_data[application_fee_amount]",
+            "The application fee may not be greater than the total amount.",
+        )
+    for name in ("statement_descriptor", "statement_descriptor_suffix"):
+        if data.get(name) is not None:
+            check_descriptor(data[name], f"payment_intent_data[{name}]")
+
+
+def check_descriptor(words: str, param: str) -> None:
+    """Raises 400 for a descriptor with forbidden characters, without a letter, or of more than 22 characters."""
+    if any(char in "<>\\'\"*" for char in words) or not words.isascii():
+        raise stripe_errors.invalid(param, "The statement descriptor contains invalid characters: <, >, \\, ', \", *.")
+    if not any(char.isalpha() for char in words):
+        raise stripe_errors.invalid(param, "The statement descriptor must contain at least one letter.")
+    if len(words) > 22:
+        raise stripe_errors.invalid(param, "The statement descriptor must be at most 22 characters.")
+
+
+def _methods(stripe: Stripe, account: str, currency: str, params: Obj) -> list[str]:
+    eligible = stripe_accounts.payment_methods(stripe, account, currency)
+    allowed = params.get("allowed_payment_method_types")
+    excluded = params.get("excluded_payment_method_types") or []
+    kept = [m for m in eligible if (allowed is None or m in allowed) and m not in excluded]
+    if not kept:
+        raise stripe_errors.StripeError(
+            400,
+            "No valid payment method types for this Checkout Session. Please ensure that you have activated payment "
+            "methods compatible with your chosen currency in your dashboard "
+            "(https://dashboard.stripe.com/settings/payment_methods) or specify different payment method types.",
+        )
+    return kept
+
+
+def _expiry(stripe: Stripe, params: Obj) -> int:
+    now = stripe.now()
+    at = int(params.get("expires_at", now + LONGEST))
+    # A minute of leniency, as Stripe allows for clocks that differ.
+    if not now + SHORTEST - 60 <= at <= now + LONGEST + 60:
+        raise stripe_errors.invalid(
+            "expires_at",
+            "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
+        )
+    return at
+
+
+def _build(
+    stripe: Stripe, account: str, params: Obj, total: int, currency: str, expires_at: int, methods: list[str]
+) -> Obj:
+    id = stripe.id("cs_live_a1" if stripe.livemode else "cs_test_a1", 58)
+    ui_mode = params.get("ui_mode", "hosted_page")
+    given = {name: params.get(name) for name in _AS_GIVEN}
+    return given | {
+        "id": id,
+        "object": "checkout.session",
+        "_account": account,
+        "_challenge": None,
+        "adaptive_pricing": {"enabled": (params.get("adaptive_pricing") or {}).get("enabled", False)},
+        "after_expiration": None,
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "branding_settings": _branding(stripe, account, params),
+        "client_secret": None if ui_mode == "hosted_page" else f"{id}_secret_{stripe.id('', 40)}",
+        "collected_information": None,
+        "consent": None,
+        "created": stripe.now(),
+        "currency": currency,
+        "currency_conversion": None,
+        "custom_fields": [],
+        "custom_text": _custom_text(params),
+        "customer": None,
+        "customer_account": None,
+        "customer_creation": params.get("customer_creation", "if_required"),
+        "customer_details": None,
+        "discounts": [],
+        "expires_at": expires_at,
+        "invoice": None,
+        "invoice_creation": None,
+        "livemode": stripe.livemode,
+        "metadata": params.get("metadata") or {},
+        "mode": params["mode"],
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "if_required",
+        "payment_method_configuration_details": {"id": "pmc_1Sandbox", "parent": None},
+        "payment_method_options": params.get("payment_method_options")
+        or {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": methods,
+        "payment_status": "unpaid",
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "subscription": None,
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": ui_mode,
+        "url": stripe.world.url(f"/stripe/c/pay/{id}") if ui_mode == "hosted_page" else None,
+        "wallet_options": None,
+    }
+
+
+_AS_GIVEN = (
+    "allow_promotion_codes billing_address_collection cancel_url client_reference_id consent_collection customer_email "
+    "allowed_payment_method_types excluded_payment_method_types integration_identifier locale origin_context "
+    "redirect_on_completion return_url submit_type success_url"
+).split()
+
+
+def _branding(stripe: Stripe, account: str, params: Obj) -> Obj:
+    given: dict[str, Any] = params.get("branding_settings") or {}
+    return {
+        "background_color": given.get("background_color") or "#ffffff",
+        "border_style": given.get("border_style") or "rounded",
+        "button_color": given.get("button_color") or "#0074d4",
+        "display_name": given.get("display_name") or stripe_accounts.display_name(stripe, account),
+        "font_family": given.get("font_family") or "default",
+        "icon": given.get("icon"),
+        "logo": given.get("logo"),
+    }
+
+
+def _custom_text(params: Obj) -> Obj:
+    given = params.get("custom_text") or {}
+    for name, slot in given.items():
+        if slot and len(slot["message"]) > 1200:
+            raise stripe_errors.invalid(
+                f"custom_text[{name}][message]", "Invalid string; must be at most 1200 characters"
+            )
+    return {
+        name: given.get(name) for name in ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+    }
+
+
+def update(stripe: Stripe, session: Obj, params: Obj) -> Obj:
+    """Change metadata of a session; the amount of one cannot change: expire it and make another."""
+    for name in params:
+        if name not in ("metadata", "expand"):
+            raise stripe_errors.invalid(name, f"This sandbox does not simulate changing {name} of a session.")
+    session["metadata"] = merged(session["metadata"], params.get("metadata"))
+    return stripe.put("checkout.session", session)
+
+
+def merged(old: Obj, changes: Obj | None) -> Obj:
+    """Metadata after an update: empty values take keys away, an empty map takes all."""
+    if changes is None:
+        return old
+    if not changes:
+        return {}
+    return {key: value for key, value in (old | changes).items() if value not in ("", None)}
+
+
+def expire(stripe: Stripe, session: Obj) -> Obj:
+    """Close an open session; raises 400 for one that is not open (whoever asks must then read it again)."""
+    if session["status"] != "open":
+        raise stripe_errors.StripeError(
+            400,
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
+            f"`{session['status']}`.",
+        )
+    session |= {"status": "expired", "url": None, "_challenge": None}
+    stripe.put("checkout.session", session)
+    intent = stripe.find("payment_intent", session["payment_intent"])
+    if intent is not None and intent["status"] not in ("succeeded", "processing", "canceled"):
+        intent |= {
+            "status": "canceled",
+            "canceled_at": stripe.now(),
+            "cancellation_reason": "expired",
+            "next_action": None,
+        }
+        stripe.put("payment_intent", intent)
+        emit(stripe, "payment_intent.canceled", intent)
+    emit(stripe, "checkout.session.expired", session)
+    return session
+
+
+def complete(
+    stripe: Stripe, session: Obj, *, paid: bool, email: str | None, name: str | None, country: str | None
+) -> Obj:
+    """Close a session whose payment went through (or is on its way); returns the ``completed`` event."""
+    session |= {"status": "complete", "payment_status": "paid" if paid else "unpaid", "url": None, "_challenge": None}
+    address = {"city": None, "country": country, "line1": None, "line2": None, "postal_code": None, "state": None}
+    session["customer_details"] = {
+        "address": address,
+        "business_name": None,
+        "email": session["customer_email"] or email,
+        "individual_name": None,
+        "name": name,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": [],
+    }
+    stripe.put("checkout.session", session)
+    return emit(stripe, "checkout.session.completed", session)
+
+
+def settle(stripe: Stripe, session: Obj, *, paid: bool) -> None:
+    """A delayed payment of a complete session arrived or failed."""
+    if paid:
+        session["payment_status"] = "paid"
+        stripe.put("checkout.session", session)
+    emit(stripe, f"checkout.session.async_payment_{'succeeded' if paid else 'failed'}", session)
+
+
+def bank_scheme(session: Obj) -> stripe_banks.Scheme | None:
+    """The bank debit this session offers, if any."""
+    return next((stripe_banks.SCHEMES[m] for m in session["payment_method_types"] if m in stripe_banks.SCHEMES), None)
