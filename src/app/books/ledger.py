@@ -163,7 +163,8 @@ each AS (
     COALESCE(sum(h.minor) FILTER (WHERE h.account IN ('unapplied', 'applied_in_xero')), 0) AS owed,
     COALESCE(sum(h.minor) FILTER (WHERE h.account = 'refunds'), 0) AS refunds,
     COALESCE(sum(h.minor) FILTER (WHERE h.account = 'applied_in_xero'), 0) AS applied,
-    EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'payment' AND w.state = 'confirmed') AS in_xero
+    EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'payment' AND w.state = 'confirmed')
+      AS in_xero
   FROM payment p LEFT JOIN held h ON h.payment = p.id AND h.currency = p.currency GROUP BY p.id),
 judged AS (
   SELECT id, merchant,

@@ -1,4 +1,7 @@
-"""The state machines of the books, as data. PostgreSQL refuses every edge that is not here; docs/states.md shows them."""
+"""The state machines of the books, as data.
+
+PostgreSQL refuses every edge that is not here; docs/states.md shows them.
+"""
 
 from app.core.states import Edge, Machine
 
@@ -41,6 +44,7 @@ PAYMENT = Machine(
         Edge("succeeded", "disputed", "the customer's bank disputes it"),
         Edge("refunded_part", "disputed", "the customer's bank disputes it"),
         Edge("disputed", "succeeded", "the dispute was won"),
+        Edge("disputed", "refunded_part", "the dispute was won; a part had been refunded before"),
         Edge("disputed", "dispute_lost", "the dispute was lost"),
     ),
 )
@@ -52,6 +56,7 @@ WRITE_BACK = Machine(
         Edge("intended", "sending", "about to leave; committed before the first byte"),
         Edge("intended", "confirmed", "found in Xero already"),
         Edge("intended", "parked", "cannot be sent as things are"),
+        Edge("intended", "abandoned", "the money went back before it was booked"),
         Edge("sending", "confirmed", "Xero answered with its id"),
         Edge("sending", "intended", "Xero certainly did not take it (rate limit, token)"),
         Edge("sending", "unknown", "no usable answer"),

@@ -1,0 +1,180 @@
+"""What we mean to write into a merchant's books in Xero: one row for each payment and kind, its request frozen.
+
+Written in the same transaction as its cause, long before anything is sent; `writeback` sends it. An element that was frozen
+keeps its bytes for as long as Xero may have seen them; only a person's retry freezes it anew.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from app.books.machines import WRITE_BACK
+from app.core import db, states
+from app.core.clock import date_in, now
+from app.core.money import Money
+from app.core.tokens import ALPHABET
+from app.core.wake import wake
+
+Row = Mapping[str, Any]
+BRAND = "Payportal"
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+_INSERT = """
+INSERT INTO write_back (merchant, connection, invoice, payment, kind, reference, request, request_sha256, idempotency_key,
+  state, reason, message, amount_minor, currency, xero_id, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 'intended', '', '', $9, $10, '', now(), now())
+ON CONFLICT (payment, kind) DO NOTHING RETURNING id
+"""
+
+
+def new_reference() -> str:
+    """A reference nobody else has: the product's name and 26 characters, fit for Xero's Reference field."""
+    number = uuid4().int
+    return f"{BRAND} " + "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+async def chosen(connection_id: UUID, kind: str, currency: str) -> Row | None:
+    """The account the merchant chose for payments in a currency, or (currency "") for fees."""
+    row: Row | None = await db.fetch_row(
+        "SELECT xero_account_id, code, name, tax_type FROM account_choice WHERE connection = $1 AND kind = $2 AND currency = $3",
+        connection_id,
+        kind,
+        currency,
+    )
+    return row
+
+
+async def intend_payment(payment: Row) -> int | None:
+    """Mean to apply a payment to its invoice; None when that was meant before. In the caller's transaction."""
+    return await _insert(payment, "payment", Money(payment["amount_minor"], payment["currency"]))
+
+
+async def intend_fee(payment: Row, fee: Money) -> int | None:
+    """Mean to book Stripe's fee, if there is one and the merchant chose an account for fees."""
+    if fee.minor <= 0 or await chosen(payment["connection"], "fees", "") is None:
+        return None
+    return await _insert(payment, "fee", fee)
+
+
+async def intend_reversal(payment: Row) -> int | None:
+    """Mean to take an applied payment back, because all of its money went back to the customer."""
+    return await _insert(payment, "reversal", Money(payment["amount_minor"], payment["currency"]))
+
+
+async def of_payment(payment_id: UUID, kind: str) -> Row | None:
+    """The row of this kind, locked if a transaction is open, or None."""
+    lock = " FOR UPDATE" if db.ENGINE.transaction_exists() else ""
+    row: Row | None = await db.fetch_row(
+        "SELECT * FROM write_back WHERE payment = $1 AND kind = $2" + lock, payment_id, kind
+    )
+    return row
+
+
+async def park(write_back_id: int, reason: str, message: str = "") -> bool:
+    """Put it before the merchant: it cannot be written as things are."""
+    return await states.move(WRITE_BACK, write_back_id, "parked", reason=reason, message=message[:1000], next_at=None)
+
+
+async def give_up(write_back_id: int, message: str) -> bool:
+    """Nothing is to be written any more; only for one that certainly never reached Xero."""
+    return await states.move(WRITE_BACK, write_back_id, "abandoned", message=message, next_at=None)
+
+
+async def ask_again(write_back_id: int, at: datetime | None = None) -> bool:
+    """Back to the start, now or `at`; only from `parked`. What Xero certainly never took is frozen anew.
+
+    What Xero may have taken (`sent_at` is still set) keeps its bytes, and is searched for before it is sent.
+    """
+    sent = await db.fetch_value("SELECT sent_at FROM write_back WHERE id = $1", write_back_id)
+    fresh = {} if sent else {"request": "", "request_sha256": "", "idempotency_key": ""}
+    moved = await states.move(
+        WRITE_BACK, write_back_id, "intended", ("parked",), reason="", message="", absent_at=None, attempts=0,
+        dead_at=None, next_at=at or now(), **fresh,
+    )  # fmt: skip
+    if moved:
+        wake("write_back", write_back_id)
+    return moved
+
+
+async def freeze(write_back_id: int) -> Row | None:
+    """Make the request's bytes, once; None when the merchant has chosen no account for this currency."""
+    row = await db.fetch_row(_WHOLE, write_back_id)
+    element = await _element(row) if row else None
+    if row is None or element is None:
+        return None
+    frozen = _encode(element)
+    updated: Row | None = await db.fetch_row(
+        "UPDATE write_back SET request = $2, request_sha256 = $3 WHERE id = $1 AND request = '' RETURNING *",
+        write_back_id,
+        frozen.decode(),
+        hashlib.sha256(frozen).hexdigest(),
+    )
+    return updated
+
+
+_WHOLE = """
+SELECT w.*, p.paid_at, c.timezone, i.xero_invoice_id, i.number
+FROM write_back w JOIN payment p ON p.id = w.payment JOIN connection c ON c.id = w.connection JOIN invoice i ON i.id = w.invoice
+WHERE w.id = $1
+"""
+
+
+async def _insert(payment: Row, kind: str, amount: Money) -> int | None:
+    async with db.transaction():
+        row_id: int | None = await db.fetch_value(
+            _INSERT, payment["merchant"], payment["connection"], payment["invoice"], payment["id"], kind,
+            new_reference(), "", "", amount.minor, amount.currency,
+        )  # fmt: skip
+        if row_id is not None:
+            await freeze(row_id)
+            wake("write_back", row_id)
+    return row_id
+
+
+async def _element(row: Row) -> dict[str, Any] | None:
+    """The element as Xero will see it; amounts are exact decimals, the date is the organisation's own."""
+    amount = Money(row["amount_minor"], row["currency"]).decimal
+    on = _day(row["timezone"], row["paid_at"])
+    if row["kind"] == "reversal":
+        return {"Status": "DELETED"}
+    account = await chosen(row["connection"], "payments", row["currency"])
+    if account is None:
+        return None
+    if row["kind"] == "fee":
+        fees = await chosen(row["connection"], "fees", "")
+        return _fee(row, amount, on, account, fees) if fees else None
+    return {
+        "Invoice": {"InvoiceID": row["xero_invoice_id"]},
+        "Account": {"AccountID": account["xero_account_id"]},
+        "Date": on,
+        "Amount": amount,
+        "Reference": row["reference"],
+    }
+
+
+def _fee(row: Row, amount: Decimal, on: str, bank: Row, fees: Row) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "Description": f"Stripe fee for invoice {row['number']}",
+        "Quantity": 1,
+        "UnitAmount": amount,
+    }
+    line |= {"AccountCode": fees["code"]} if fees["code"] else {"AccountID": fees["xero_account_id"]}
+    line |= {"TaxType": fees["tax_type"]} if fees["tax_type"] else {}
+    return {
+        "Type": "SPEND",
+        "Contact": {"Name": "Stripe"},
+        "LineAmountTypes": "Inclusive",
+        "LineItems": [line],
+        "BankAccount": {"AccountID": bank["xero_account_id"]},
+        "Date": on,
+        "Reference": row["reference"],
+    }
+
+
+def _day(zone: str, paid_at: datetime | None) -> str:
+    return date_in(zone or "UTC", paid_at).isoformat()
