@@ -50,6 +50,7 @@ class Settings:
     xero_identity_url: str = _doc("Xero's identity service (issuer).", "https://identity.xero.com")
     xero_api_url: str = _doc("Xero's API.", "https://api.xero.com")
     xero_login_url: str = _doc("Origin of Xero's sign-in pages, named in the pages' security policy.", "https://login.xero.com")
+    xero_app_url: str = _doc("Origin of Xero's own pages, for links to an invoice there.", "https://go.xero.com")
     stripe_secret_key: str = _doc("Secret or restricted key of your Stripe platform.", secret=True)
     stripe_webhook_secret: str = _doc("Signing secret of the Connect webhook endpoint (snapshot events).", secret=True)
     stripe_thin_webhook_secret: str = _doc("Signing secret of the thin event destination (accounts v2).", secret=True)
