@@ -29,7 +29,7 @@ can_make_environments() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 make_environment() {
     local python
-    python=$(find_python) || stop "Python 3.11 or newer is needed, and python3 here is $(python3 --version 2>&1 || true).
+    python=$(find_python) || stop "Python 3.11 or newer is needed; this machine has $(python3 --version 2>/dev/null || echo none).
 Install it (Debian: apt-get install python3 python3-venv; macOS: brew install python), or name one: make PYTHON=/path/to/python3 …"
     if ! can_make_environments "$python"; then
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -45,9 +45,9 @@ Install it (Debian: apt-get install python3 python3-venv; macOS: brew install py
 new_enough .venv/bin/python || make_environment
 
 say "Installing requirements/$list.txt, pinned and hashed"
-.venv/bin/python -m pip install -qq --no-input --disable-pip-version-check --no-warn-script-location \
-    --require-hashes -r "requirements/$list.txt"
-.venv/bin/python -m pip install -qq --no-input --disable-pip-version-check --no-deps --no-build-isolation --editable .
+pip=(.venv/bin/python -m pip install -qq --no-input --disable-pip-version-check --no-warn-script-location)
+"${pip[@]}" --require-hashes -r "requirements/$list.txt" || stop "Some packages could not be installed; pip's reason is above."
+"${pip[@]}" --no-deps --no-build-isolation --editable .
 
 # a longer list contains the shorter ones
 case $list in
