@@ -7,7 +7,7 @@ from typing import Any
 from tests.web.samples.frame import FRAME, HARROW, INVOICE_ID, KOWHAI, NOW, TODAY, TOKEN, WEEKS, Context, at, gbp, shell
 
 
-def row(number: str, customer: str, due: date, amount: int, status: str, action: str, total: int = 0) -> Thing:  # noqa: PLR0917
+def row(number: str, customer: str, due: date, amount: int, status: str, action: str, total: int = 0) -> Thing:
     """One line of the invoice list."""
     return Thing(
         id=f"id-{number}",
