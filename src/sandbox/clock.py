@@ -39,7 +39,9 @@ class Clock:
     def reload(self) -> None:
         """Read the offset and everything scheduled from the store (at start, and after a reset)."""
         state = self._store.get("_clock", "state") or {"virtual": 0.0, "real": 0.0, "rate": 1.0}
-        self._virtual, self._real, self._rate = state["virtual"], state["real"], state["rate"]
+        self._virtual: float = state["virtual"]
+        self._real: float = state["real"]
+        self._rate: float = state["rate"]
         self._heap = []
         for id, row in self._store.items("_schedule"):
             self._push(row["at"], id)
@@ -74,7 +76,9 @@ class Clock:
         """Take a scheduled action back; False when it already ran."""
         return self._store.delete("_schedule", id)
 
-    async def change(self, *, advance: float | None = None, set_to: datetime | None = None, rate: float | None = None) -> None:
+    async def change(
+        self, *, advance: float | None = None, set_to: datetime | None = None, rate: float | None = None
+    ) -> None:
         """Move the clock: jump ahead by seconds, to a moment, or run at another rate. Returns when all due work is done."""
         target = self.timestamp()
         if set_to is not None:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import msgspec
-from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from sandbox.faults import Fault, Faults
 from sandbox.store import Obj, Store
@@ -40,10 +41,10 @@ class Guard(Protocol):
 
     prefix: str
 
-    def enter(self, scope: Scope, headers: dict[str, str]) -> Reply | None:
+    def enter(self, scope: HTTPScope, headers: dict[str, str]) -> Reply | None:
         """Count the request in; a reply means it is refused."""
 
-    def leave(self, scope: Scope, headers: dict[str, str], reply: Reply) -> None:
+    def leave(self, scope: HTTPScope, headers: dict[str, str], reply: Reply) -> None:
         """Count it out and add headers; called only when ``enter`` let it in."""
 
 
@@ -63,9 +64,12 @@ class Gate:
         self._guards, self._log = guards, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        await self._http(scope, receive, send)
+
+    async def _http(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         facts: dict[str, Any] = {}
         cast("dict[str, Any]", scope)["sandbox"] = facts
@@ -74,14 +78,14 @@ class Gate:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         started = time.perf_counter()
-        fault = self._faults.strike(
-            scope["method"], path, headers.get("xero-tenant-id"), headers.get("stripe-account")
-        )
+        fault = self._faults.strike(scope["method"], path, headers.get("xero-tenant-id"), headers.get("stripe-account"))
         reply = await self._guarded(scope, receive, headers, fault)
         self._note(scope, headers, reply, facts, started, fault)
         await self._deliver(scope, send, reply, fault)
 
-    async def _guarded(self, scope: Scope, receive: Receive, headers: dict[str, str], fault: Fault | None) -> Reply | None:
+    async def _guarded(
+        self, scope: HTTPScope, receive: Receive, headers: dict[str, str], fault: Fault | None
+    ) -> Reply | None:
         early = _instead(fault)
         if early is not None or (fault is not None and fault.reset_before_commit):
             self._store.commit()
@@ -103,13 +107,12 @@ class Gate:
                 guard.leave(scope, headers, reply)
         return reply
 
-    async def _run(self, scope: Scope, receive: Receive) -> Reply:
+    async def _run(self, scope: HTTPScope, receive: Receive) -> Reply:
         reply, body = Reply(), []
 
         async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
-                start = cast("HTTPResponseStartEvent", message)
-                reply.status, reply.headers = start["status"], list(start["headers"])
+                reply.status, reply.headers = message["status"], list(message["headers"])
             elif message["type"] == "http.response.body":
                 body.append(message["body"])
 
@@ -120,7 +123,7 @@ class Gate:
 
     def _note(
         self,
-        scope: Scope,
+        scope: HTTPScope,
         headers: dict[str, str],
         reply: Reply | None,
         facts: dict[str, Any],
@@ -143,7 +146,7 @@ class Gate:
             }
         )
 
-    async def _deliver(self, scope: Scope, send: Send, reply: Reply | None, fault: Fault | None) -> None:
+    async def _deliver(self, scope: HTTPScope, send: Send, reply: Reply | None, fault: Fault | None) -> None:
         if reply is None or (fault is not None and fault.commit_then_reset):
             await _abort(scope)
             return

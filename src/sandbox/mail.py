@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from email import message_from_bytes
-from email.message import EmailMessage
 from email.policy import default as policy
-from typing import cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -31,7 +29,7 @@ class Mail:
 
     def take(self, sender: str, recipients: list[str], raw: bytes) -> Obj:
         """Store a mail as received."""
-        message = cast("EmailMessage", message_from_bytes(raw, policy=policy))
+        message = message_from_bytes(raw, policy=policy)
         text, html = message.get_body(("plain",)), message.get_body(("html",))
         id = self._ids.uuid()
         row = {

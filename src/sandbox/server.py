@@ -18,10 +18,10 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Called by the parser when a request starts."""
         super().on_message_begin()
-        self.scope["extensions"] = {"sandbox.abort": self._abort}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {"sandbox.abort": self._abort}  # type: ignore[dict-item]
 
     def _abort(self, rudely: bool) -> None:
-        if self.transport is None or self.transport.is_closing():
+        if self.transport.is_closing():
             return
         if rudely:
             handle = self.transport.get_extra_info("socket")
@@ -44,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(app: Gate, sock: socket.socket, ready: str) -> None:
     """Serve until SIGINT or SIGTERM; prints ``ready`` once requests are taken."""
     config = Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=Protocol,
         loop="none",
         log_level="warning",
