@@ -1,4 +1,4 @@
-"""Write the pages that the code knows best: .env.example, the settings table, docs/states.md, the layer map.
+"""Write the pages that the code knows best: .env.example, the settings table, docs/states.md.
 
 Run `make docs`; `python scripts/build_docs.py --check` only says which page is out of date (a test does).
 """
@@ -7,7 +7,6 @@ import dataclasses
 import importlib
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 from app.core.states import Machine, render
@@ -45,13 +44,6 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def layers() -> str:
-    """The import contract, top first, as it is checked."""
-    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    street = next(contract for contract in config["contracts"] if contract["id"] == "street")
-    return "```\n" + "\n".join(street["layers"]) + "\n```"
-
-
 def machines() -> list[Machine]:
     """Every state machine of the product, by table."""
     found: dict[str, Machine] = {}
@@ -73,15 +65,12 @@ def between(text: str, name: str, content: str) -> str:
 
 def pages() -> dict[Path, str]:
     """What each generated page should hold."""
-    operations, house = ROOT / "docs" / "operations.md", ROOT / "docs" / "house.md"
-    wanted = {
+    operations = ROOT / "docs" / "operations.md"
+    return {
         ROOT / ".env.example": env_example(),
         operations: between(operations.read_text(), "settings", settings_table()),
         ROOT / "docs" / "states.md": render(machines()),
     }
-    if house.exists():
-        wanted[house] = between(house.read_text(), "layers", layers())
-    return wanted
 
 
 def main(arguments: list[str]) -> int:
