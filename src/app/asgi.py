@@ -1,10 +1,10 @@
 """The web's door: one Litestar application for both sides."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
@@ -47,13 +47,13 @@ def create_app(settings: Settings) -> Litestar:
     return app
 
 
-def _static() -> object:
+def _static() -> Router:
     return create_static_files_router(
         path="/static", directories=[STATIC], cache_control=None, include_in_schema=False, name="static"
     )
 
 
-def _lifespan(settings: Settings):  # type: ignore[no-untyped-def]  # Litestar's own type for it is a union of five
+def _lifespan(settings: Settings) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def span(app: Litestar) -> AsyncIterator[None]:
         await db.open_pool(20)

@@ -32,35 +32,55 @@ def _doc(text: str, default: object = "", *, secret: bool = False) -> str:
 class Settings:
     """Everything a process needs to know. Names are the environment's, in lower case."""
 
-    app_env: str = _doc("Where this runs: production, demo or test. Only production insists on real secrets.", "production")
-    base_url: str = _doc("Public address of the product, without a slash at the end. https in production.", "http://localhost:8000")
+    app_env: str = _doc(
+        "Where this runs: production, demo or test. Only production insists on real secrets.", "production"
+    )
+    base_url: str = _doc(
+        "Public address of the product, without a slash at the end. https in production.", "http://localhost:8000"
+    )
     host: str = _doc("Address the web server listens on.", "127.0.0.1")
     port: str = _doc("Port the web server listens on.", "8000")
     sandbox_port: str = _doc("Port of the sandbox that `payportal demo` starts.", "8100")
     data_dir: str = _doc("Folder for the embedded PostgreSQL and the demo's own files.", "")
     database_url: str = _doc("PostgreSQL to use. Unset: an embedded PostgreSQL in DATA_DIR.", secret=True)
-    redis_url: str = _doc("Redis that carries wake-ups between processes. Unset: the worker lives in the web process.", secret=True)
+    redis_url: str = _doc(
+        "Redis that carries wake-ups between processes. Unset: the worker lives in the web process.", secret=True
+    )
     amqp_url: str = _doc("RabbitMQ instead of Redis.", secret=True)
-    secret_key: str = _doc("At least 32 random characters. Sessions, form tokens and pay links are derived from it.", secret=True)
-    token_keys: str = _doc("Fernet keys, separated by commas, that encrypt Xero's tokens. The first encrypts, all decrypt.", secret=True)
+    secret_key: str = _doc(
+        "At least 32 random characters. Sessions, form tokens and pay links are derived from it.", secret=True
+    )
+    token_keys: str = _doc(
+        "Fernet keys, separated by commas, that encrypt Xero's tokens. The first encrypts, all decrypt.", secret=True
+    )
     xero_client_id: str = _doc("Client id of your Xero app.")
     xero_client_secret: str = _doc("Client secret of your Xero app.", secret=True)
-    xero_webhook_key: str = _doc("Signing key of your Xero app's webhook, as shown in Xero's developer portal.", secret=True)
+    xero_webhook_key: str = _doc(
+        "Signing key of your Xero app's webhook, as shown in Xero's developer portal.", secret=True
+    )
     xero_scopes: str = _doc("Accounting scopes asked for when an organisation is connected.", DEFAULT_SCOPES)
     xero_identity_url: str = _doc("Xero's identity service (issuer).", "https://identity.xero.com")
     xero_api_url: str = _doc("Xero's API.", "https://api.xero.com")
-    xero_login_url: str = _doc("Origin of Xero's sign-in pages, named in the pages' security policy.", "https://login.xero.com")
+    xero_login_url: str = _doc(
+        "Origin of Xero's sign-in pages, named in the pages' security policy.", "https://login.xero.com"
+    )
     xero_app_url: str = _doc("Origin of Xero's own pages, for links to an invoice there.", "https://go.xero.com")
     stripe_secret_key: str = _doc("Secret or restricted key of your Stripe platform.", secret=True)
     stripe_webhook_secret: str = _doc("Signing secret of the Connect webhook endpoint (snapshot events).", secret=True)
     stripe_thin_webhook_secret: str = _doc("Signing secret of the thin event destination (accounts v2).", secret=True)
     stripe_api_url: str = _doc("Stripe's API.", "https://api.stripe.com")
-    stripe_pages_url: str = _doc("Origin of Stripe's hosted checkout pages, named in the pages' security policy.", "https://checkout.stripe.com")
-    stripe_connect_url: str = _doc("Origin of Stripe's onboarding pages, named in the pages' security policy.", "https://connect.stripe.com")
+    stripe_pages_url: str = _doc(
+        "Origin of Stripe's hosted checkout pages, named in the pages' security policy.", "https://checkout.stripe.com"
+    )
+    stripe_connect_url: str = _doc(
+        "Origin of Stripe's onboarding pages, named in the pages' security policy.", "https://connect.stripe.com"
+    )
     smtp_url: str = _doc("Mail server, as smtp://user:password@host:587 or smtps://…", secret=True)
     mail_from: str = _doc("Sender of the product's mails.", "Payportal <payments@localhost>")
     support_email: str = _doc("Address shown where people can get help.", "help@localhost")
-    trusted_proxies: str = _doc("How many proxies in front of us add to X-Forwarded-For. 0: the connection's own address counts.", "0")
+    trusted_proxies: str = _doc(
+        "How many proxies in front of us add to X-Forwarded-For. 0: the connection's own address counts.", "0"
+    )
     log_level: str = _doc("DEBUG, INFO, WARNING or ERROR.", "INFO")
     faultpoint: str = _doc("Tests only (APP_ENV=test): the named point at which the process kills itself.")
 
@@ -101,7 +121,9 @@ def check(settings: Settings) -> list[str]:
     if settings.app_env == "production" and not settings.secure:
         problems.append("BASE_URL must start with https:// in production.")
     if urlsplit(settings.base_url).path not in {"", "/"} or settings.base_url.endswith("/"):
-        problems.append("BASE_URL must be an origin such as https://pay.example.com, without a path or a slash at the end.")
+        problems.append(
+            "BASE_URL must be an origin such as https://pay.example.com, without a path or a slash at the end."
+        )
     if "xero" in urlsplit(settings.base_url).netloc.lower():
         problems.append("BASE_URL must not contain the word xero: Xero refuses such links on invoices.")
     if settings.redis_url and settings.amqp_url:
@@ -120,8 +142,12 @@ def _check_secrets(settings: Settings) -> list[str]:
     for name, least in (("secret_key", 32), ("xero_client_secret", 24), ("xero_webhook_key", 24),
                         ("stripe_webhook_secret", 24), ("stripe_thin_webhook_secret", 24)):  # fmt: skip
         value = getattr(settings, name)
-        if value and (len(value) < least or len(set(value)) < 8 or "demo" in value.lower() or "change" in value.lower()):
-            problems.append(f"{name.upper()} is too short or a well-known default; use at least {least} random characters.")
+        if value and (
+            len(value) < least or len(set(value)) < 8 or "demo" in value.lower() or "change" in value.lower()
+        ):
+            problems.append(
+                f"{name.upper()} is too short or a well-known default; use at least {least} random characters."
+            )
     if not settings.smtp_url:
         problems.append("SMTP_URL is missing.")
     return problems

@@ -265,6 +265,7 @@ class PayLink(Table, db=ENGINE):
     invoice = ForeignKey(Invoice, null=False, unique=True)
     version = Integer(default=1)
     token_hash = Text(unique=True)
+    previous_hash = Text(help_text="of the token before the last revocation; its page says that it has expired")
     active = Boolean(default=True)
     allow_part = Boolean(null=True, default=None, help_text="null: as the merchant's own setting")
     created_at = Timestamptz()

@@ -47,7 +47,7 @@ async def expire_stale(clients: Clients, invoice_id: UUID) -> None:
     """An invoice changed: end the live session if its amount can no longer be paid (job invoice.changed)."""
     live = await attempts.live_for_invoice(invoice_id)
     row = await db.fetch_row("SELECT * FROM invoice WHERE id = $1", invoice_id)
-    if live is None or row is None or live["state"] not in attempts.LIVE:
+    if live is None or row is None or live["state"] == "processing":
         return
     amount = Money(live["amount_minor"], live["currency"])
     fits = invoices.payable(row) and row["currency"] == amount.currency and amount.minor <= row["due_minor"]

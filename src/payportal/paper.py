@@ -39,5 +39,8 @@ def paper(row: Any, left: Money) -> SimpleNamespace:
 def _line(line: Line, currency: str) -> SimpleNamespace:
     amount = Money(line.amount_minor, currency)
     return SimpleNamespace(
-        description=line.description, quantity=line.quantity or "1", unit_price=line.unit_amount or amount, amount=amount
+        description=line.description,
+        quantity=line.quantity or "1",
+        unit_price=line.unit_amount or amount,
+        amount=amount,
     )

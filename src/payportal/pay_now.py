@@ -22,7 +22,9 @@ WHERE i.merchant = $1 AND c.short_code = $2 AND c.state <> 'disconnected' AND i.
 """
 
 
-async def find(clients: Clients, secret: str, number: str, currency: str, amount: str, short_code: str) -> Any | None:
+async def find(
+    clients: Clients, secret: str, number: str, currency: str, amount: str, *, short_code: str
+) -> Any | None:
     """The link of the one invoice that the address means, made if it has none yet; None for every kind of miss."""
     merchant_id = await secrets.find(clients.keys, secret)
     code = currency.upper().strip()

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 from app.books import links, mails
 from app.clients.bundle import Clients
 from app.core import db
+from app.core.clock import now
 from app.core.html import environment
 from app.core.money import Money
-from payportal.find import Found, gather
+from payportal.find import Found, by_invoice
 from payportal.views import invoice_view, merchant_view
 from payportal.words import local, method_words
 
@@ -28,9 +29,8 @@ async def issue(clients: Clients, payment_id: UUID) -> None:
     payment = await db.fetch_row("SELECT * FROM payment WHERE id = $1", payment_id)
     if payment is None or payment["state"] in {"processing", "failed"}:
         return
-    invoice = await db.fetch_row("SELECT * FROM invoice WHERE id = $1", payment["invoice"])
-    link = await links.ensure(clients.keys, payment["invoice"])
-    found = await gather(clients, link, invoice)
+    await links.ensure(clients.keys, payment["invoice"])
+    found = await by_invoice(clients, payment["invoice"])
     async with db.transaction():
         await db.fetch(_ISSUE, uuid4(), payment_id)
         if payment["customer_email"]:
@@ -58,10 +58,8 @@ async def receipt_view(found: Found, payment: Any) -> dict[str, Any]:
     """Context of payportal/receipt for one payment."""
     number = await db.fetch_value("SELECT number FROM receipt WHERE payment = $1", payment["id"])
     shown = invoice_view(found)
-    others = [row for row in found.received() if row["id"] != payment["id"]]
-    shown.payments = shown.payments[: len(others)] if not others else [
-        entry for row, entry in zip(found.received(), shown.payments, strict=False) if row["id"] != payment["id"]
-    ]  # fmt: skip
+    own = next((at for at, row in enumerate(found.received()) if row["id"] == payment["id"]), None)
+    shown.payments = [entry for at, entry in enumerate(shown.payments) if at != own]
     zone = found.merchant["timezone"]
     return {
         "m": merchant_view(found.merchant),
@@ -78,3 +76,25 @@ async def receipt_view(found: Found, payment: Any) -> dict[str, Any]:
         "invoice": shown,
         "thank_you": found.merchant["message"] or "",
     }
+
+
+async def mail_new_link(clients: Clients, found: Found) -> None:
+    """Mail the link's present address to the contact on file, at most once an hour; the page never shows it."""
+    to = found.invoice["contact_email"]
+    if not to:
+        return
+    name = merchant_view(found.merchant).name
+    number, address = found.invoice["number"], links.address(clients.settings, clients.keys, found.link)
+    text = f"Hello,\n\nhere is the new link to pay invoice {number} from {name}:\n{address}\n\nThe old link no longer works.\n"
+    await mails.queue(
+        kind="new_link",
+        unique_key=f"new-link:{found.link['id']}:{found.link['version']}:{now():%Y%m%d%H}",
+        merchant_id=found.invoice["merchant"],
+        invoice_id=found.invoice_id,
+        to=to,
+        subject=f"New link for invoice {number} from {name}",
+        text=text,
+        html="",
+        from_name=name,
+        reply_to=merchant_view(found.merchant).email,
+    )

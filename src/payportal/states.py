@@ -6,6 +6,7 @@ from typing import Any
 from payportal.find import Found
 
 VOID = {"VOIDED", "DELETED"}
+UNSURE = {"created", "open", "processing", "succeeded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Shown:
 
 def shown(found: Found) -> Shown:
     """What the link's page shows to somebody who opens it now."""
+    if found.expired:
+        return Shown("expired")
     row = found.invoice
     under_way = found.under_way()
     received = found.received()
@@ -47,10 +50,11 @@ def _covered(found: Found) -> bool:
 def returned(found: Found, session: str) -> Shown:
     """What to show to somebody whom Stripe sent back: never 'failed' while unsure."""
     attempt = found.attempt
-    mine = attempt is not None and bool(session) and attempt["stripe_session_id"] == session
-    payment = next((row for row in reversed(found.payments) if mine and row["attempt"] == attempt["id"]), None)
+    if attempt is None or not session or attempt["stripe_session_id"] != session:
+        return shown(found)
+    payment = next((row for row in reversed(found.payments) if row["attempt"] == attempt["id"]), None)
     if payment is None:
-        return Shown("confirming") if mine and attempt["state"] in {"created", "open", "processing", "succeeded"} else shown(found)
+        return Shown("confirming") if attempt["state"] in UNSURE else shown(found)
     if payment["state"] == "processing":
         return Shown("processing", payment)
     if payment["state"] == "failed":

@@ -8,8 +8,10 @@ from app.clients.bundle import Clients
 from app.core.brand import stylesheet_name
 from app.core.clock import date_in
 from app.core.money import Money, minimum_charge
+from app.merchants.branding import DEFAULT_COLOUR
 from payportal.find import Found
 from payportal.paper import paper
+from payportal.states import Shown
 from payportal.words import USUALLY, WAYS, address_line, legal_line, local, masked, method_words
 
 View = dict[str, Any]
@@ -17,22 +19,21 @@ View = dict[str, Any]
 
 def merchant_view(merchant: Any) -> SimpleNamespace:
     """The merchant as customers see it (layouts/pay)."""
-    legal = merchant["legal_name"] or merchant["xero_legal_name"] or ""
-    name = merchant["display_name"] or legal or "This business"
-    width, height = merchant["logo_width"] or 0, merchant["logo_height"] or 0
+    legal = merchant["legal_name"] or merchant["xero_legal_name"] or merchant["xero_name"]
+    name = merchant["display_name"] or legal
     base = f"/brand/{merchant['id']}"
     return SimpleNamespace(
         name=name,
         short_name=name,
         legal_name=legal,
         address=address_line(merchant),
-        tax_id=merchant["tax_number"] or "",
+        tax_id=merchant["tax_number"],
         legal_line=legal_line(merchant, legal),
-        email=merchant["contact_email"] or "",
-        phone=merchant["contact_phone"] or "",
+        email=merchant["contact_email"],
+        phone=merchant["contact_phone"],
         logo_src=f"{base}/{merchant['logo_hash']}.png" if merchant["logo_hash"] else "",
-        logo_width=round(44 * width / height) if height else 0,
-        css_href=f"{base}/{stylesheet_name(merchant['colour'] or '#0b57d0')}.css",
+        logo_width=merchant["logo_width"] or 0,
+        css_href=f"{base}/{stylesheet_name(merchant['colour'] or DEFAULT_COLOUR)}.css",
         methods=WAYS,
     )
 
@@ -87,36 +88,40 @@ def pay_view(clients: Clients, found: Found, csrf_token: str, **changed: Any) ->
     return view | changed
 
 
-def state_view(found: Found, state: str, *, payment: Any = None, session: str = "", reason: str = "", poll: int = 5) -> View:
+def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: str = "", poll_seconds: int = 5) -> View:
     """Context of payportal/pay_state and its fragment for one state."""
-    row, zone = found.invoice, found.merchant["timezone"]
+    row, zone, payment, state = found.invoice, found.merchant["timezone"], is_now.payment, is_now.state
     attempt = found.attempt
-    amount = Money(payment["amount_minor"], payment["currency"]) if payment else None
-    if amount is None and state == "confirming" and attempt:
-        amount = Money(attempt["amount_minor"], attempt["currency"])
     return {
         "m": merchant_view(found.merchant),
         "token": found.token,
         "state": state,
         "invoice": SimpleNamespace(
-            number=row["number"], total=Money(row["total_minor"], row["currency"]), pdf_href=f"/p/{found.token}/invoice.pdf"
+            number=row["number"],
+            total=Money(row["total_minor"], row["currency"]),
+            pdf_href=f"/p/{found.token}/invoice.pdf",
         ),
-        "amount": amount,
-        "left": found.still_due,
+        "amount": _amount_of(payment or (attempt if state == "confirming" else None)),
+        "left": found.still_due if state == "part_paid" else None,
         "method": method_words(payment) if payment else "",
         "started_at": local(payment["started_at"] if payment else attempt and attempt["created_at"], zone),
         "usually": USUALLY.get(payment["method_type"], "1 to 3 working days") if payment else "",
         "paid_at": local(payment["paid_at"], zone) if payment else None,
         "reference": _reference(payment),
-        "masked_email": masked(payment["customer_email"]) if payment else "",
+        "masked_email": masked(payment["customer_email"] if payment else row["contact_email"]),
         "thank_you": found.merchant["message"] or "",
         "has_receipt": payment is not None and payment["state"] not in {"processing", "failed"},
         "cancelled_on": None,
-        "reason": reason,
+        "reason": is_now.reason,
         "checkout_session": session,
-        "poll_seconds": poll,
-        "csrf_token": "",
+        "poll_seconds": poll_seconds,
+        "csrf_token": csrf_token,
+        "sent": False,
     }
+
+
+def _amount_of(row: Any | None) -> Money | None:
+    return Money(row["amount_minor"], row["currency"]) if row else None
 
 
 def _reference(payment: Any) -> str:

@@ -11,19 +11,20 @@ from litestar.response import Redirect
 from app.books import access, invoices, links
 from app.clients.bundle import Clients
 from app.core import limiter
+from app.core.clock import now
 from app.core.crypto import digest
 from app.core.errors import NotFound, Refused, Upstream
 from app.core.http import AnyRequest, Form, caller_address, read_form, see_other
 from app.core.money import Money
-from payportal import checkout, pay_now
+from app.core.work import Postpone
+from payportal import checkout, pay_now, receipts
 from payportal.amounts import WrongAmount, read_amount
-from payportal.find import Found, gather, link_of
-from payportal.receipts import receipt_view
+from payportal.find import STALE, Found, by_token
 from payportal.states import Shown, returned, shown
 from payportal.views import least, pay_view, state_view
 
-MISSES = 30
-PRESSES = 12
+MISSES = 30  # wrong links from one address in ten minutes
+PRESSES = 60  # pay buttons from one address, or on one link, in an hour: card testers press often
 
 
 class PayController(Controller):
@@ -34,116 +35,144 @@ class PayController(Controller):
     @get("/", name="pay")
     async def pay(self, request: AnyRequest, clients: Clients, token: str, cancelled: str = "") -> Response[str]:
         """The invoice as it stands, with its pay button; or what is true instead."""
-        found = await _found(request, clients, token)
-        await links.seen(found.link["id"])
-        now = shown(found)
-        if now.state != "open":
-            return _state(request, found, now)
-        return _pay(request, clients, found, notice=_notice(found, cancelled))
+        found = await _found(request, clients, token, max_age=60)
+        await _note_view(found)
+        is_now = shown(found)
+        if is_now.state != "open":
+            return _state(request, clients, found, is_now)
+        return _pay(request, clients, found, notice=_notice(found, returning=bool(cancelled)))
 
     @post("/pay", name="pay_start", status_code=303)
     async def start(self, request: AnyRequest, clients: Clients, token: str) -> Response[Any]:
         """The pay button: read the amount due from Xero now, make or join the session, go to Stripe."""
         await _may_press(request, clients, token)
-        link = await link_of(clients, token)
-        form = await read_form(request, _form_token(clients, link), clients.settings.base_url)
-        try:
-            found = await gather(clients, link, await invoices.now_due(clients, link["invoice"]))
-        except Refused as error:
-            raise Upstream(error.message) from error
+        found = await by_token(clients, token)
+        form = await read_form(request, _form_token(clients, found), clients.settings.base_url)
+        found = await _as_xero_has_it(clients, found)
         if shown(found).state != "open":
             return see_other(f"/p/{found.token}")
         if (seen := form.text("amount_due_minor")) and seen != str(found.still_due.minor):
             return _pay(request, clients, found, notice="changed", status_code=409)
         try:
-            amount = _amount(form, found)
-            return see_other(await checkout.start(clients, found, amount))
+            return see_other(await checkout.start(clients, found, _amount(form, found)))
         except (WrongAmount, Refused) as error:
             return _pay(request, clients, found, typed=form, error=str(error), status_code=422)
+
+    @post("/new-link", name="pay_new_link", status_code=303)
+    async def new_link(self, request: AnyRequest, clients: Clients, token: str) -> Response[Any]:
+        """The old address of a replaced link: mail the new one to the address on file, never show it."""
+        await _may_press(request, clients, token)
+        found = await by_token(clients, token)
+        await read_form(request, _form_token(clients, found), clients.settings.base_url)
+        if found.expired:
+            await receipts.mail_new_link(clients, found)
+        return see_other(f"/p/{found.token}?sent=1")
 
     @get("/return", name="pay_return")
     async def back(self, request: AnyRequest, clients: Clients, token: str, cs: str = "") -> Response[str]:
         """Back from Stripe. Only reads: what counts is what Stripe told us, never what the address says."""
-        found = await _found(request, clients, token, wait=0)
-        return _state(request, found, returned(found, cs), session=cs)
+        found = await _found(request, clients, token)
+        is_now = returned(found, cs)
+        if is_now.state == "open":
+            return _pay(request, clients, found, notice=_notice(found, returning=True))
+        return _state(request, clients, found, is_now, session=cs)
 
     @get("/status", name="pay_status")
     async def status(self, request: AnyRequest, clients: Clients, token: str, cs: str = "") -> Response[str]:
         """The state alone, for the page that waits."""
-        found = await _found(request, clients, token, wait=0)
-        now = returned(found, cs) if cs else shown(found)
-        if now.state == "open":  # a whole page is needed again
+        found = await _found(request, clients, token)
+        is_now = returned(found, cs) if cs else shown(found)
+        if is_now.state == "open":  # a whole page is needed again
             return Response("", media_type=MediaType.HTML, headers={"HX-Refresh": "true"})
-        return _html(request, "payportal/_status", state_view(found, now.state, payment=now.payment, session=cs, poll=30))
+        view = state_view(found, is_now, session=cs, poll_seconds=30 if is_now.state == "processing" else 5)
+        return _html(request, "payportal/_status", view)
 
     @get("/receipt", name="pay_receipt")
     async def receipt(self, request: AnyRequest, clients: Clients, token: str) -> Response[str]:
         """The receipt of the last payment that arrived; 404 before there is one."""
-        found = await _found(request, clients, token, wait=0)
+        found = await _found(request, clients, token)
         if not (received := found.received()):
             raise NotFound("receipt")
-        return _html(request, "payportal/receipt", await receipt_view(found, received[-1]))
+        return _html(request, "payportal/receipt", await receipts.receipt_view(found, received[-1]))
 
     @get("/invoice.pdf", name="pay_pdf")
     async def pdf(self, request: AnyRequest, clients: Clients, token: str) -> Response[bytes]:
         """The invoice as Xero prints it."""
-        found = await _found(request, clients, token, wait=0)
+        found = await _found(request, clients, token)
+        if found.expired:
+            raise NotFound("invoice")
         async with access.tenant(clients, found.invoice["connection"], "page") as tenant:
             content = await tenant.invoice_pdf(found.invoice["xero_invoice_id"])
         name = "".join(c for c in found.invoice["number"] if c.isascii() and (c.isalnum() or c in "-_")) or "invoice"
-        return Response(
-            content, media_type="application/pdf", headers={"content-disposition": f'inline; filename="{name}.pdf"'}
-        )
+        headers = {"content-disposition": f'inline; filename="{name}.pdf"'}
+        return Response(content, media_type="application/pdf", headers=headers)
 
 
 @get("/now/{secret:str}", name="pay_now")
-async def open_pay_now(
-    request: AnyRequest, clients: Clients, secret: str, invoiceNo: str = "", currency: str = "", amount: str = ""  # noqa: N803 - Xero's own placeholder names
-) -> Response[Any]:
+async def open_pay_now(request: AnyRequest, clients: Clients, secret: str) -> Response[Any]:
     """Xero's Pay now button: its address is unsigned, so it is only a hint; the way on is the invoice's own link."""
     address = caller_address(request, int(clients.settings.trusted_proxies))
     if not await limiter.left(f"now:{address}", MISSES, 600):
         raise TooManyRequestsException
-    short_code = request.query_params.get("shortCode", "")
-    link = await pay_now.find(clients, secret, invoiceNo, currency, amount, short_code)
+    sent = {name: request.query_params.get(name, "") for name in ("invoiceNo", "currency", "amount", "shortCode")}
+    link = await pay_now.find(
+        clients, secret, sent["invoiceNo"], sent["currency"], sent["amount"], short_code=sent["shortCode"]
+    )
     if link is None:
         await limiter.take(f"now:{address}", MISSES, 600)
         raise NotFound("invoice")
     return Redirect(f"/p/{links.token_of(clients.keys, link)}", status_code=302)
 
 
-async def _found(request: AnyRequest, clients: Clients, token: str, wait: float = 1.0) -> Found:
+async def _found(request: AnyRequest, clients: Clients, token: str, max_age: float = 3600) -> Found:
+    """Everything behind the token, read again from Xero when our copy is older than `max_age` seconds."""
     try:
-        link = await link_of(clients, token)
+        found = await by_token(clients, token)
     except NotFound:
         address = caller_address(request, int(clients.settings.trusted_proxies))
         if not await limiter.take(f"miss:{address}", MISSES, 600):
             raise TooManyRequestsException from None
         raise
-    row = await invoices.fresh(clients, link["invoice"], max_age=60 if wait else 3600, wait=wait)
-    return await gather(clients, link, row)
+    if found.age <= max_age or found.expired:
+        return found
+    await invoices.fresh(clients, found.invoice_id, max_age=max_age, wait=1.0)
+    return await by_token(clients, token)
+
+
+async def _as_xero_has_it(clients: Clients, found: Found) -> Found:
+    """The same, with the amount due of this very moment. Raises Upstream: without Xero's word nobody pays."""
+    try:
+        await invoices.now_due(clients, found.invoice_id)
+    except (Refused, Postpone) as error:
+        raise Upstream(f"Xero cannot be asked: {error}") from error
+    return await by_token(clients, found.token)
+
+
+async def _note_view(found: Found) -> None:
+    seen = found.link["last_viewed_at"]
+    if not found.expired and (seen is None or (now() - seen).total_seconds() > 60):
+        await links.seen(found.link["id"])
 
 
 async def _may_press(request: AnyRequest, clients: Clients, token: str) -> None:
-    """Card testers press often; an honest customer does not."""
     address = caller_address(request, int(clients.settings.trusted_proxies))
-    by_caller = await limiter.take(f"press:{address}", PRESSES * 5, 3600)
-    by_link = await limiter.take(f"press:{token.upper()[:24]}", PRESSES * 5, 3600)
+    by_caller = await limiter.take(f"press:{address}", PRESSES, 3600)
+    by_link = await limiter.take(f"press:{token.upper()[:24]}", PRESSES, 3600)
     if not (by_caller and by_link):
         raise TooManyRequestsException
 
 
-def _form_token(clients: Clients, link: Any) -> str:
-    return digest(clients.keys.csrf, f"pay:{link['id']}")
+def _form_token(clients: Clients, found: Found) -> str:
+    return digest(clients.keys.csrf, f"pay:{found.link['id']}")
 
 
-def _notice(found: Found, cancelled: str) -> str:
+def _notice(found: Found, *, returning: bool) -> str:
     attempt = found.attempt
-    if attempt and attempt["state"] == "failed" or (cancelled and attempt and attempt["failure"]):
+    if attempt and (attempt["state"] == "failed" or (returning and attempt["failure"])):
         return "failed"
-    if cancelled:
+    if returning:
         return "not_paid"
-    return "stale" if found.is_stale else ""
+    return "stale" if found.age > STALE else ""
 
 
 def _amount(form: Form, found: Found) -> Money:
@@ -153,9 +182,16 @@ def _amount(form: Form, found: Found) -> Money:
 
 
 def _pay(
-    request: AnyRequest, clients: Clients, found: Found, *, notice: str = "", typed: Form | None = None, error: str = "", status_code: int = 200
+    request: AnyRequest,
+    clients: Clients,
+    found: Found,
+    *,
+    notice: str = "",
+    typed: Form | None = None,
+    error: str = "",
+    status_code: int = 200,
 ) -> Response[str]:
-    view = pay_view(clients, found, _form_token(clients, found.link), notice=notice)
+    view = pay_view(clients, found, _form_token(clients, found), notice=notice)
     if typed is not None:
         view["form"].choice = typed.text("amount_choice") or "full"
         view["form"].amount = typed.text("amount")[:40]
@@ -163,8 +199,9 @@ def _pay(
     return _html(request, "payportal/pay", view, status_code)
 
 
-def _state(request: AnyRequest, found: Found, now: Shown, session: str = "") -> Response[str]:
-    view = state_view(found, now.state, payment=now.payment, session=session, reason=now.reason)
+def _state(request: AnyRequest, clients: Clients, found: Found, is_now: Shown, session: str = "") -> Response[str]:
+    view = state_view(found, is_now, session=session, csrf_token=_form_token(clients, found))
+    view["sent"] = bool(request.query_params.get("sent"))
     return _html(request, "payportal/pay_state", view)
 
 

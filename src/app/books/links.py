@@ -15,7 +15,7 @@ from app.core.errors import NotFound
 from app.core.tokens import derive_token, read_token, token_hash
 
 __all__ = [
-    "address", "ensure", "find", "mark_requested", "of_invoice", "publish", "qr_text", "revoke", "seen", "set_active",
+    "address", "ensure", "find", "find_expired", "mark_requested", "of_invoice", "publish", "qr_text", "revoke", "seen", "set_active",
     "set_allow_part", "take_back_request", "token_of",
 ]  # fmt: skip
 
@@ -68,6 +68,14 @@ async def find(keys: Keys, token_text: str) -> Any | None:
     return await db.fetch_row("SELECT * FROM pay_link WHERE token_hash = $1", token_hash(keys.find, token))
 
 
+async def find_expired(keys: Keys, token_text: str) -> Any | None:
+    """The link whose address this was before it was replaced, or None."""
+    token = read_token(keys.link, token_text)
+    if token is None:
+        return None
+    return await db.fetch_row("SELECT * FROM pay_link WHERE previous_hash = $1", token_hash(keys.find, token))
+
+
 async def revoke(keys: Keys, merchant_id: UUID, link_id: UUID) -> Any:
     """Give the link a new address; the old one is gone for ever. Raises NotFound for a stranger."""
     async with db.transaction():
@@ -78,7 +86,7 @@ async def revoke(keys: Keys, merchant_id: UUID, link_id: UUID) -> Any:
             raise NotFound
         version = row["version"] + 1
         row = await db.fetch_row(
-            "UPDATE pay_link SET version = $2, token_hash = $3, in_xero_at = NULL, qr_in_xero_at = NULL "
+            "UPDATE pay_link SET version = $2, previous_hash = token_hash, token_hash = $3, in_xero_at = NULL, qr_in_xero_at = NULL "
             "WHERE id = $1 RETURNING *",
             link_id, version, token_hash(keys.find, derive_token(keys.link, str(link_id), version)),
         )  # fmt: skip

@@ -113,7 +113,10 @@ def _sandbox(chosen: Settings) -> Iterator[str]:
     """The sandbox as a process in a session of its own (so that Ctrl-C reaches it through us); yields its mail address."""
     command = [sys.executable, "-m", "sandbox", "--port", chosen.sandbox_port, "--smtp-port", "0"]
     process = subprocess.Popen(
-        [*command, "--data-dir", str(chosen.folder / "sandbox")], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--data-dir", str(chosen.folder / "sandbox")],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         yield _addresses(process)
@@ -172,7 +175,11 @@ def registration(known: dict[str, str]) -> dict[str, object]:
             "secret_key": known["stripe_secret_key"],
             "endpoints": [
                 {"url": f"{base}/webhooks/stripe", "secret": known["stripe_webhook_secret"], "payload": "snapshot"},
-                {"url": f"{base}/webhooks/stripe/thin", "secret": known["stripe_thin_webhook_secret"], "payload": "thin"},
+                {
+                    "url": f"{base}/webhooks/stripe/thin",
+                    "secret": known["stripe_thin_webhook_secret"],
+                    "payload": "thin",
+                },
             ],
         },
         "product_url": base,

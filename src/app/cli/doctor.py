@@ -61,7 +61,7 @@ def _checks(settings: Settings, clients: Clients) -> list[tuple[str, Check]]:
         return _mail_server(settings)
 
     async def broker() -> str:
-        redis.Redis.from_url(settings.redis_url, socket_timeout=3).ping()  # type: ignore[no-untyped-call]
+        redis.Redis.from_url(settings.redis_url, socket_timeout=3).ping()
         return "answers."
 
     found: list[tuple[str, Check]] = [("The database", database), ("Xero", identity), ("Stripe", stripe)]

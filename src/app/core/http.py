@@ -101,7 +101,13 @@ def flash_of(request: AnyRequest) -> str:
 def local_path(text: str, fallback: str = "/invoices") -> str:
     """A path on this host that may be redirected to; anything else becomes the fallback."""
     parts = urlsplit(unquote(text))
-    safe = text.startswith("/") and not text.startswith("//") and "\\" not in text and not parts.netloc and not parts.scheme
+    safe = (
+        text.startswith("/")
+        and not text.startswith("//")
+        and "\\" not in text
+        and not parts.netloc
+        and not parts.scheme
+    )
     return text if safe and text.isprintable() and not unquote(text).startswith("//") else fallback
 
 

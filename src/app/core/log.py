@@ -8,7 +8,9 @@ from typing import Any
 
 import structlog
 
-_SECRET_KEY = re.compile(r"token|secret|password|authorization|cookie|email|code_verifier|^code$|raw|body", re.I)
+_SECRET_KEY = re.compile(
+    r"token|secret|password|authorization|cookie|email|code_verifier|^code$|raw|body", re.IGNORECASE
+)
 _SECRET_TEXT = re.compile(
     r"(sk_(?:test|live)_|rk_(?:test|live)_|whsec_|Bearer\s+|eyJ)[A-Za-z0-9_\-.=]+"
     r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
@@ -42,6 +44,8 @@ def configure(level: str = "INFO", *, pretty: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s", force=True)
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s", force=True
+    )
     for name in ("httpx", "httpcore", "authlib", "stripe"):
         logging.getLogger(name).setLevel(logging.WARNING)  # their DEBUG lines carry tokens

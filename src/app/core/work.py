@@ -103,7 +103,8 @@ async def finish(held: Claim) -> bool:
 async def come_back(held: Claim, at: datetime, why: str, *, counts: bool = True) -> bool:
     """Give the row back until `at`; `counts=False` takes the attempt back."""
     sql = (
-        f"UPDATE {held.table} SET next_at = {_next(held.table, '$3')}, lease_until = NULL, last_error = $4, attempts = attempts - $5 "
+        f"UPDATE {held.table} SET next_at = {_next(held.table, '$3')}, lease_until = NULL, last_error = $4, "
+        "attempts = attempts - $5 "
         "WHERE id = $1 AND fence = $2 RETURNING id"
     )
     return await db.fetch_value(sql, held.id, held.fence, at, why[:500], 0 if counts else 1) is not None
