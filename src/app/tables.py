@@ -58,6 +58,7 @@ class Merchant(Table, db=ENGINE):
     allow_part = Boolean(default=True, help_text="customers may pay a part of an invoice")
     minimum_part_minor = BigInt(default=0)
     link_every_invoice = Boolean(default=False, help_text="make a pay link for each new invoice by itself")
+    mail_on_trouble = Boolean(default=True, help_text="tell the contact when a payment cannot be recorded")
     options_confirmed_at = Timestamptz(null=True, default=None)
     pay_now_version = Integer(default=1, help_text="version of the secret in the Pay now address")
     welcome_seen_at = Timestamptz(null=True, default=None)
