@@ -7,7 +7,7 @@ import httpx
 from app.clients.http import call
 from app.clients.xero_decode import connection, read_connections
 from app.clients.xero_errors import failure
-from app.clients.xero_tenant import Gate, Tenant
+from app.clients.xero_tenant import Gate, Renew, Tenant
 from app.clients.xero_wire import XeroConnection
 
 
@@ -35,9 +35,9 @@ class Xero:
             raise failure(reply, writes=True)
         return True
 
-    def tenant(self, access_token: str, xero_tenant_id: str, gate: Gate) -> Tenant:
-        """One organisation's accounting, each call let through by `gate`."""
-        return Tenant(self._http, f"{self._url}/api.xro/2.0", access_token, xero_tenant_id, gate)
+    def tenant(self, access_token: str, xero_tenant_id: str, gate: Gate, renew: Renew | None = None) -> Tenant:
+        """One organisation's accounting, each call let through by `gate`; `renew` replaces an expired token once."""
+        return Tenant(self._http, f"{self._url}/api.xro/2.0", access_token, xero_tenant_id, gate, renew)
 
     async def _send(self, method: str, path: str, access_token: str, **more: Any) -> bytes:
         reply = await call(self._http, "Xero", self._request(method, path, access_token, **more))
@@ -50,4 +50,4 @@ class Xero:
         return self._http.build_request(method, self._url + path, headers=headers, **more)
 
 
-__all__ = ["Gate", "Tenant", "Xero"]
+__all__ = ["Gate", "Renew", "Tenant", "Xero"]

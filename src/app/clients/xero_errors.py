@@ -48,10 +48,15 @@ def _denied(reply: Reply, body: dict[str, Any]) -> Upstream:
     return Upstream("Xero's gateway turned the request away.", code="blocked", status=403, retry_after=60)
 
 
-def _too_many(headers: Mapping[str, str]) -> Upstream:
+def failure_of_limit(headers: Mapping[str, str]) -> tuple[str, float]:
+    """Which limit a 429 names (minute, day, concurrent, appminute …) and for how many seconds to stay away."""
     problem = headers.get("x-rate-limit-problem", "").strip().lower() or "minute"
     otherwise = _PAUSES.get(problem, random.uniform(1, 4))  # noqa: S311 - spreading retries needs no secrecy
-    pause = retry_after(headers, otherwise)
+    return problem, retry_after(headers, otherwise)
+
+
+def _too_many(headers: Mapping[str, str]) -> Upstream:
+    problem, pause = failure_of_limit(headers)
     return Upstream("Xero's limit of calls is reached.", code=f"rate_{problem}", status=429, retry_after=pause)
 
 

@@ -24,7 +24,9 @@ from app.core.clock import from_now, now
 from app.core.errors import PayportalError, Upstream
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Authlib would rather have httpx2; stripe and we have httpx
+    from authlib.deprecate import AuthlibDeprecationWarning  # switches its own warnings on when first imported
+
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)  # Authlib would rather have httpx2; stripe has httpx
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 

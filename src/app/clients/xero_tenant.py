@@ -4,7 +4,7 @@ Raises Upstream (codes in `xero_errors`). A read of one thing that Xero does not
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -33,14 +33,23 @@ class Gate(Protocol):
     async def after(self, status: int, headers: Mapping[str, str], size: int) -> None: ...
 
 
-class Tenant:
-    """An organisation, reached with a token that is good for it."""
+Renew = Callable[[str], Awaitable[str]]
 
-    def __init__(self, http: httpx.AsyncClient, url: str, access_token: str, xero_tenant_id: str, gate: Gate) -> None:
+
+class Tenant:
+    """An organisation, reached with a token that is good for it.
+
+    `renew` makes a new token from one Xero has turned away as expired; the request is then sent once more.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, url: str, access_token: str, xero_tenant_id: str, gate: Gate, renew: Renew | None
+    ) -> None:
         self._http = http
         self._url = url
-        self._headers = {"Authorization": f"Bearer {access_token}", "xero-tenant-id": xero_tenant_id}
+        self._token = access_token
         self._gate = gate
+        self._renew = renew
         self.xero_tenant_id = xero_tenant_id
 
     # ---- the organisation
@@ -248,8 +257,19 @@ class Tenant:
         fine: tuple[int, ...] = (),
         **more: Any,
     ) -> Reply:
-        sent = {"Accept": "application/json", **self._headers, **(headers or {})}
-        request = self._http.build_request(method, self._url + path, headers=sent, **more)
+        sent = {"Accept": "application/json", "xero-tenant-id": self.xero_tenant_id, **(headers or {})}
+        reply = await self._through_gate(method, path, sent, more)
+        if reply.status == 401 and self._renew and failure(reply, writes=False).code == "token_expired":
+            # Xero checks the token before anything else: nothing was done, so the very same request may go again.
+            self._token = await self._renew(self._token)
+            reply = await self._through_gate(method, path, sent, more)
+        if reply.status >= 300 and reply.status not in fine:
+            raise failure(reply, writes=method != "GET")
+        return reply
+
+    async def _through_gate(self, method: str, path: str, headers: Mapping[str, str], more: dict[str, Any]) -> Reply:
+        signed = {**headers, "Authorization": f"Bearer {self._token}"}
+        request = self._http.build_request(method, self._url + path, headers=signed, **more)
         await self._gate.before()
         reply: Reply | None = None
         try:
@@ -258,8 +278,6 @@ class Tenant:
             await self._gate.after(
                 *((reply.status, reply.headers, len(reply.content)) if reply is not None else (0, {}, 0))
             )
-        if reply.status >= 300 and reply.status not in fine:
-            raise failure(reply, writes=method != "GET")
         return reply
 
 

@@ -1,0 +1,111 @@
+"""Which accounts in Xero take payments (one for each currency) and fees. Writer of `account_choice`.
+
+Chosen by the merchant from Xero's own list: never free text, never made silently (Xero's certification, facts §8.1).
+"""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from app.books.access import tenant
+from app.books.connections import one
+from app.clients.bundle import Clients
+from app.clients.xero_wire import XeroAccount, XeroTaxRate
+from app.core import db, live
+from app.core.errors import Refused
+
+Kind = Literal["payments", "fees", "bank"]
+SPENDING = frozenset({"EXPENSE", "OVERHEADS", "DIRECTCOSTS"})
+
+_CHOOSE = """
+INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, name, tax_type) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (connection, kind, currency) DO UPDATE SET xero_account_id = EXCLUDED.xero_account_id, code = EXCLUDED.code,
+  name = EXCLUDED.name, tax_type = EXCLUDED.tax_type, chosen_at = now()
+"""
+
+
+def takes_payments(account: XeroAccount) -> bool:
+    """Active, and a bank account or one with payments switched on (bank accounts often have that off)."""
+    usable = account.status == "ACTIVE" and not account.system_account
+    return usable and (account.type == "BANK" or account.takes_payments)
+
+
+def takes_fees(account: XeroAccount) -> bool:
+    """Active, and an account for money spent."""
+    spending = account.kind == "EXPENSE" or account.type in SPENDING
+    return account.status == "ACTIVE" and not account.system_account and spending
+
+
+async def payment_accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
+    """The accounts payments may go to, bank accounts first."""
+    found = [account for account in await _read(clients, connection_id) if takes_payments(account)]
+    return sorted(found, key=lambda account: (account.type != "BANK", account.name.lower()))
+
+
+async def fee_accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
+    """The accounts fees may go to, by code."""
+    found = [account for account in await _read(clients, connection_id) if takes_fees(account)]
+    return sorted(found, key=lambda account: (account.code, account.name.lower()))
+
+
+async def bank_accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
+    """The bank accounts payouts may arrive on."""
+    return [account for account in await payment_accounts(clients, connection_id) if account.type == "BANK"]
+
+
+async def tax_rates(clients: Clients, connection_id: UUID) -> list[XeroTaxRate]:
+    """The tax rates a fee may carry."""
+    async with tenant(clients, connection_id, "page") as reached:
+        found = await reached.tax_rates()
+    return [rate for rate in found if rate.status == "ACTIVE" and rate.for_expenses]
+
+
+async def choose(
+    clients: Clients,
+    merchant_id: UUID,
+    connection_id: UUID,
+    kind: Kind,
+    currency: str,
+    xero_account_id: str,
+    tax_type: str = "",
+) -> None:
+    """Use this account from now on; `currency` is "" for fees. Raises Refused (with words for the form) and NotFound."""
+    connection = await one(merchant_id, connection_id)
+    account = await _find(clients, connection_id, kind, xero_account_id)
+    if kind != "fees" and account.currency not in {"", currency, connection["base_currency"]}:
+        raise Refused(f"{account.name} is kept in {account.currency}. Choose an account for {currency}.")
+    if (
+        kind == "fees"
+        and tax_type
+        and all(rate.tax_type != tax_type for rate in await tax_rates(clients, connection_id))
+    ):
+        raise Refused("Choose a tax rate from the list.")
+    await db.fetch(
+        _CHOOSE,
+        connection_id,
+        kind,
+        "" if kind == "fees" else currency,
+        account.id,
+        account.code,
+        account.name,
+        tax_type or account.tax_type if kind == "fees" else "",
+    )
+    await live.announce(merchant_id)
+
+
+async def chosen(connection_id: UUID) -> dict[tuple[str, str], Any]:
+    """The choices so far, by (kind, currency); the currency of fees is ""."""
+    rows = await db.fetch("SELECT * FROM account_choice WHERE connection = $1", connection_id)
+    return {(row["kind"], row["currency"]): row for row in rows}
+
+
+async def _read(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
+    async with tenant(clients, connection_id, "page") as reached:
+        return await reached.accounts()
+
+
+async def _find(clients: Clients, connection_id: UUID, kind: Kind, xero_account_id: str) -> XeroAccount:
+    fits = takes_fees if kind == "fees" else takes_payments
+    for account in await _read(clients, connection_id):
+        if account.id == xero_account_id and fits(account) and (kind != "bank" or account.type == "BANK"):
+            return account
+    raise Refused("Choose an account from the list: it must be active and able to take this.")

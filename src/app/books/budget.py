@@ -1,0 +1,176 @@
+"""How many calls a Xero organisation still allows: 60 a minute, 1,000 or 5,000 a day, 5 at once (facts §7).
+
+Counted in PostgreSQL for all processes, corrected by what Xero's answers say. Lanes leave room for what matters more: money
+is written back with all of it, pages get most, syncing yields. A pause Xero asks for holds the whole organisation.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from app.clients.xero_errors import failure_of_limit
+from app.core import db
+from app.core.clock import from_now, now
+from app.core.errors import Upstream
+from app.core.work import Postpone
+
+log = structlog.get_logger()
+Lane = Literal["sync", "page", "writeback"]
+
+MINUTE_LIMIT = 60
+AT_ONCE = 5
+# A little longer than Xero's own minute, which starts when our first call arrives there.
+MINUTE = timedelta(seconds=60.5)
+DAY = timedelta(hours=24)
+PERMIT_SECONDS = 75.0
+PER_MINUTE: Mapping[Lane, int] = {"sync": 40, "page": 52, "writeback": 60}
+OF_DAY: Mapping[Lane, float] = {"sync": 0.8, "page": 0.95, "writeback": 1.0}
+QUEUE_SECONDS: Mapping[Lane, float] = {"sync": 8.0, "page": 2.0, "writeback": 8.0}
+EVERY_TENANT = ""  # the row that stands for the app's own limit over all organisations
+
+_FIRST = "INSERT INTO xero_budget (xero_tenant_id) VALUES ($1) ON CONFLICT (xero_tenant_id) DO NOTHING"
+_LOCK = """
+SELECT *, (SELECT blocked_until FROM xero_budget WHERE xero_tenant_id = '') AS app_blocked_until
+FROM xero_budget WHERE xero_tenant_id = $1 FOR UPDATE
+"""
+_COUNT = """
+UPDATE xero_budget SET minute_start = $2, minute_used = $3, day_start = $4, day_used = $5, calls = calls + 1
+WHERE xero_tenant_id = $1
+"""
+_PERMIT = """
+INSERT INTO xero_permit (xero_tenant_id, expires_at)
+SELECT $1, now() + make_interval(secs => $2)
+WHERE (SELECT count(*) FROM xero_permit WHERE xero_tenant_id = $1 AND expires_at > now()) < $3 RETURNING id
+"""
+_AFTER = """
+WITH freed AS (DELETE FROM xero_permit WHERE id = $2 OR (xero_tenant_id = $1 AND expires_at < now()))
+UPDATE xero_budget SET bytes_in = bytes_in + $3,
+  minute_used = GREATEST(minute_used, $4 - COALESCE($5::int, $4)),
+  day_limit = COALESCE(day_used + $6::int, day_limit)
+WHERE xero_tenant_id = $1
+"""
+_BLOCK = """
+INSERT INTO xero_budget (xero_tenant_id, blocked_until, problem) VALUES ($1, $2, $3)
+ON CONFLICT (xero_tenant_id) DO UPDATE SET problem = EXCLUDED.problem,
+  blocked_until = GREATEST(xero_budget.blocked_until, EXCLUDED.blocked_until)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The two counters, moved on to `moment` if their time had passed."""
+
+    minute_start: datetime
+    minute_used: int
+    day_start: datetime
+    day_used: int
+
+
+def windows(row: Mapping[str, Any], moment: datetime) -> Windows:
+    """The counters as they stand at `moment`. A pause for the day's limit that is over began a new day at Xero."""
+    minute = (row["minute_start"], row["minute_used"])
+    day = (row["day_start"], row["day_used"])
+    if moment - minute[0] >= MINUTE or moment < minute[0]:
+        minute = (moment, 0)
+    over = row["problem"] == "day" and row["blocked_until"] and row["day_start"] < row["blocked_until"] <= moment
+    if moment - day[0] >= DAY or over:
+        day = (moment, 0)
+    return Windows(*minute, *day)
+
+
+def free_at(row: Mapping[str, Any], lane: Lane, moment: datetime) -> datetime | None:
+    """When the lane may call again; None: now."""
+    pauses = [pause for pause in (row["blocked_until"], row["app_blocked_until"]) if pause and pause > moment]
+    if pauses:
+        until: datetime = max(pauses)
+        return until
+    counted = windows(row, moment)
+    if counted.day_used >= row["day_limit"] * OF_DAY[lane]:
+        return counted.day_start + DAY
+    if counted.minute_used >= PER_MINUTE[lane]:
+        return counted.minute_start + MINUTE
+    return None
+
+
+class TenantGate:
+    """Lets one caller's requests to an organisation through, each with a permit of its own."""
+
+    def __init__(self, xero_tenant_id: str, lane: Lane) -> None:
+        self._tenant = xero_tenant_id
+        self._lane = lane
+        self._permit: UUID | None = None
+
+    async def before(self) -> None:
+        """Count a call in; waits shortly for one of the five places.
+
+        Raises Postpone (a page's lane: Upstream with `retry_after`) when the organisation's calls are used up.
+        """
+        until = time.monotonic() + QUEUE_SECONDS[self._lane]
+        while True:
+            at = await self._try()
+            if at is None and self._permit is not None:
+                return
+            if at is not None or time.monotonic() > until:
+                raise self._later(at or from_now(2))
+            await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - spreading the waiting needs no secrecy
+
+    async def after(self, status: int, headers: Mapping[str, str], size: int) -> None:
+        """Give the place back and learn from the answer. Never raises: the answer itself must not get lost."""
+        try:
+            minute, day = _number(headers, "x-minlimit-remaining"), _number(headers, "x-daylimit-remaining")
+            await db.fetch(_AFTER, self._tenant, self._permit, size, MINUTE_LIMIT, minute, day)
+            if status == 429:
+                await self._pause(headers)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("budget.not_noted", error=type(error).__name__)  # the permit ends by itself
+
+    async def _pause(self, headers: Mapping[str, str]) -> None:
+        problem, seconds = failure_of_limit(headers)
+        tenant = EVERY_TENANT if problem.startswith("app") else self._tenant
+        await db.fetch(_BLOCK, tenant, from_now(seconds), problem)
+        log.warning("budget.paused", tenant=tenant, problem=problem, seconds=round(seconds))
+
+    async def _try(self) -> datetime | None:
+        """When to come back; or None, and then with a permit unless all five places are taken."""
+        self._permit = None
+        async with db.transaction():
+            row = await db.fetch_row(_LOCK, self._tenant)
+            if row is None:
+                await db.fetch(_FIRST, self._tenant)
+                row = await db.fetch_row(_LOCK, self._tenant)
+            assert row is not None
+            moment = now()
+            at = free_at(row, self._lane, moment)
+            if at is None:
+                # The row is locked, so nobody else counts the places meanwhile.
+                self._permit = await db.fetch_value(_PERMIT, self._tenant, PERMIT_SECONDS, AT_ONCE)
+            if self._permit is not None:
+                counted = windows(row, moment)
+                await db.fetch(
+                    _COUNT,
+                    self._tenant,
+                    counted.minute_start,
+                    counted.minute_used + 1,
+                    counted.day_start,
+                    counted.day_used + 1,
+                )
+        return at
+
+    def _later(self, at: datetime) -> Exception:
+        if self._lane == "page":
+            seconds = max((at - now()).total_seconds(), 1.0)
+            return Upstream("Xero's limit of calls is reached.", code="budget", retry_after=seconds)
+        return Postpone(at, "Xero's limit of calls is reached.")
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "").strip()
+    return int(text) if text.isdigit() else None
