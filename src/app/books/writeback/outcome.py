@@ -1,0 +1,99 @@
+"""What came of a write: confirmed, put before the merchant, or unclear. Each is one transaction under the fencing number."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from app.books import intents, ledger, payments, timeline
+from app.books.machines import WRITE_BACK
+from app.books.writeback.rows import Item, move
+from app.books.writeback.words import reason_of
+from app.core import db, jobs, live, states
+from app.core.clock import now
+from app.core.faultpoint import faultpoint
+
+Row = Mapping[str, Any]
+log = structlog.get_logger()
+_EXCEPTIONS = {
+    "invoice_voided": "voided",
+    "invoice_gone": "voided",
+    "invoice_paid": "paid_elsewhere",
+    "overpaid": "overpaid",
+}
+
+
+async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
+    """Xero has it, under this id: the row, the ledger, the timeline and a fresh look at the invoice, in one commit."""
+    async with db.transaction():
+        row = await move(
+            item, "confirmed", xero_id=xero_id, confirmed_at=now(), reason="", message="", absent_at=None, last_error=""
+        )
+        payment = await db.fetch_row("SELECT * FROM payment WHERE id = $1", row["payment"])
+        assert payment is not None
+        if row["kind"] == "payment":
+            await _applied(item, payment, xero_id)
+        elif row["kind"] == "reversal":
+            await _taken_back(item, payment, xero_id)
+        await jobs.ask("invoice.pull", f"{row['connection']}:{item.invoice_id}")
+        await _announce(row)
+    log.info("write_back.confirmed", kind=item.row["kind"], id=item.claim.id, adopted=adopted)
+    faultpoint("K16")
+
+
+async def park(item: Item, reason: str, message: str = "", *, keep_trace: bool = False) -> None:
+    """It cannot be written as things are: the merchant sees why, and what to do.
+
+    `keep_trace` says that Xero may have taken it nevertheless; a retry then searches before it sends.
+    """
+    trace: dict[str, Any] = {} if keep_trace else {"sent_at": None}
+    async with db.transaction():
+        row = await move(item, "parked", reason=reason, message=message[:1000], absent_at=None, **trace)
+        if reason in _EXCEPTIONS:
+            await payments.note_exception(row["payment"], _EXCEPTIONS[reason])
+        words = reason_of(reason)
+        title = "Not taken back in Xero yet" if row["kind"] == "reversal" else "Not recorded in Xero yet"
+        detail = f"{words.short[0].upper()}{words.short[1:]}. {words.way_out}"
+        await timeline.add(row["merchant"], row["invoice"], "attention", title, detail)
+        await _announce(row)
+    log.warning("write_back.parked", kind=item.row["kind"], id=item.claim.id, reason=reason, message=message)
+
+
+async def unclear(item: Item) -> None:
+    """No usable answer: Xero may have taken it. Nothing is sent again before two absences."""
+    await move(item, "unknown", absent_at=None)
+    log.warning("write_back.unknown", kind=item.row["kind"], id=item.claim.id)
+
+
+async def not_taken(item: Item) -> None:
+    """Xero certainly did not take it: as if it had never been sent."""
+    await move(item, "intended", sent_at=None, idempotency_key="")
+
+
+async def twice(item: Item, xero_ids: list[str]) -> None:
+    """Two live payments with one reference: never to happen; if it does, it is said loudly."""
+    log.error("write_back.twice", id=item.claim.id, reference=item.reference, found=len(xero_ids))
+    row = item.row
+    detail = f"Remove one of the payments with the reference {item.reference} in Xero."
+    await timeline.add(row["merchant"], row["invoice"], "attention", "Recorded twice in Xero", detail)
+
+
+async def _applied(item: Item, payment: Row, xero_id: str) -> None:
+    await ledger.applied(payment, xero_id)
+    await payments.note_exception(payment["id"], "paid_late" if payment["exception"] == "paid_late" else "")
+    account = await intents.chosen(item.row["connection"], "payments", payment["currency"])
+    where = f" to {account['name']}" + (f" ({account['code']})" if account["code"] else "") if account else ""
+    await timeline.add(payment["merchant"], payment["invoice"], "recorded", "Recorded in Xero", f"{item.money}{where}")
+
+
+async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:
+    written = await intents.of_payment(payment["id"], "payment")
+    if written and await states.move(WRITE_BACK, written["id"], "reversed"):
+        await ledger.unapplied(payment, xero_id)
+        detail = f"{item.money}, because it went back to the customer"
+        await timeline.add(payment["merchant"], payment["invoice"], "refunded", "Taken back in Xero", detail)
+
+
+async def _announce(row: Row) -> None:
+    await live.announce(row["merchant"])
+    await live.announce(row["invoice"])

@@ -1,0 +1,101 @@
+"""Writes that wait for a person: shown with their reason, tried again, marked as done, or let go after a reconnect."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from app.books import intents, timeline
+from app.books.machines import WRITE_BACK
+from app.books.writeback.words import Reason, reason_of
+from app.core import db, live, states
+from app.core.clock import from_now
+from app.core.errors import NotFound, Refused
+from app.core.wake import wake
+
+Row = Mapping[str, Any]
+log = structlog.get_logger()
+
+_WAITING = """
+SELECT w.id, w.kind, w.state, w.reason, w.message, w.reference, w.amount_minor, w.currency, w.invoice, w.payment,
+  w.connection, i.number, i.contact_name
+FROM write_back w JOIN invoice i ON i.id = w.invoice
+WHERE w.merchant = $1 AND (w.state = 'parked' OR (w.dead_at IS NOT NULL AND w.state IN ('intended', 'sending', 'unknown')))
+ORDER BY w.created_at, w.id
+"""
+
+
+async def attention(merchant_id: UUID, invoice_id: UUID | None = None) -> list[tuple[Row, Reason]]:
+    """Everything of this merchant (or of one invoice) that could not be recorded, oldest first, with its words."""
+    rows = [row for row in await db.fetch(_WAITING, merchant_id) if invoice_id in {None, row["invoice"]}]
+    return [(row, reason_of(row["reason"] or "unavailable")) for row in rows]
+
+
+async def retry(merchant_id: UUID, write_back_id: int) -> None:
+    """Try again, with the request made anew from today's choices. Raises NotFound for anybody else's, Refused if not waiting."""
+    row = await _own(merchant_id, write_back_id)
+    async with db.transaction():
+        if row["state"] == "parked":
+            await intents.ask_again(write_back_id)
+        elif row["dead_at"]:
+            await db.fetch(
+                "UPDATE write_back SET dead_at = NULL, attempts = 0, next_at = now() WHERE id = $1", write_back_id
+            )
+            wake("write_back", write_back_id)
+        else:
+            raise Refused("This is already on its way to Xero.")
+        await live.announce(merchant_id)
+
+
+async def abandon(merchant_id: UUID, write_back_id: int, actor: str) -> None:
+    """A person says that it is done by hand: nothing will be written. `actor` is that person's name, for the timeline."""
+    row = await _own(merchant_id, write_back_id)
+    async with db.transaction():
+        moved = await states.move(
+            WRITE_BACK, write_back_id, "abandoned", ("parked",), next_at=None, message=f"Marked as done by {actor}."
+        )
+        if not moved:
+            raise Refused("This is not waiting for you any more.")
+        what = "The refund" if row["kind"] == "reversal" else "The payment"
+        await timeline.add(
+            merchant_id, row["invoice"], "recorded", "Marked as done", f"{what} was booked by hand, says {actor}"
+        )
+        await live.announce(merchant_id)
+        await live.announce(row["invoice"])
+
+
+async def resume(connection_id: UUID) -> int:
+    """After a reconnect: everything parked because of the connection goes on, in the order it came; how many."""
+    rows = await db.fetch(
+        "SELECT id FROM write_back WHERE connection = $1 AND state = 'parked' AND reason IN ('disconnected', 'scope') "
+        "ORDER BY created_at, id",
+        connection_id,
+    )
+    async with db.transaction():
+        for place, row in enumerate(rows):
+            await intents.ask_again(row["id"], at=from_now(place / 100))
+    if rows:
+        log.info("write_back.resumed", connection=str(connection_id), count=len(rows))
+    return len(rows)
+
+
+async def account_chosen(connection_id: UUID) -> int:
+    """After the merchant chose accounts: everything that waited for that goes on; how many."""
+    rows = await db.fetch(
+        "SELECT id FROM write_back WHERE connection = $1 AND state = 'parked' "
+        "AND reason IN ('account_missing', 'account_archived') ORDER BY created_at, id",
+        connection_id,
+    )
+    for row in rows:
+        await intents.ask_again(row["id"])
+    return len(rows)
+
+
+async def _own(merchant_id: UUID, write_back_id: int) -> Row:
+    row: Row | None = await db.fetch_row(
+        "SELECT * FROM write_back WHERE id = $1 AND merchant = $2", write_back_id, merchant_id
+    )
+    if row is None:
+        raise NotFound("No such write-back.")
+    return row

@@ -1,0 +1,147 @@
+"""Payments into Xero: look, decide for each, send what may be sent in one call, and take each element's own outcome."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from app.books.writeback import outcome
+from app.books.writeback.classify import invoice_problem, parked_by, refusal, surely_not_taken
+from app.books.writeback.keys import key_for
+from app.books.writeback.rows import Item, move
+from app.books.writeback.search import Seen, look
+from app.books.writeback.timing import TIMING
+from app.books.writeback.verdict import Verdicts, absent
+from app.clients.xero import Tenant
+from app.clients.xero_wire import PaymentAnswer
+from app.core import db
+from app.core.clock import from_now, now
+from app.core.errors import Upstream
+from app.core.faultpoint import faultpoint
+from app.core.work import Postpone
+
+
+async def write_payments(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
+    """Bring these rows of one organisation into its books; says in `verdicts` what became of each."""
+    seen = await look(tenant, items)
+    faultpoint("K10")
+    ready = [item for item in items if not await _adopted(item, seen, verdicts)]
+    ready = [item for item in ready if not item.unclear or await absent(item, verdicts)]
+    ready = await _payable(ready, seen, verdicts)
+    if ready:
+        await _send(tenant, ready, verdicts)
+
+
+async def _adopted(item: Item, seen: Seen, verdicts: Verdicts) -> bool:
+    found = seen.payments.get(item.reference, [])
+    if not found:
+        return False
+    if len(found) > 1:
+        await outcome.twice(item, found)
+    await outcome.confirm(item, found[0], adopted=True)
+    verdicts.done(item)
+    return True
+
+
+async def _payable(items: list[Item], seen: Seen, verdicts: Verdicts) -> list[Item]:
+    """Those whose amount the invoice still takes; the others are put before the merchant."""
+    taken: defaultdict[str, Decimal] = defaultdict(Decimal)
+    ready = []
+    for item in items:
+        invoice = seen.invoices[item.invoice_id]
+        problem = invoice_problem(invoice, item.amount, taken[item.invoice_id])
+        if problem == "overpaid" and taken[item.invoice_id]:
+            verdicts.later(item, now(), "After the other payment of the same invoice.")
+        elif problem:
+            await outcome.park(item, problem)
+            verdicts.done(item)
+        else:
+            taken[item.invoice_id] += item.amount
+            ready.append(item)
+    return ready
+
+
+async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
+    body = b'{"Payments":[' + b",".join(str(item.row["request"]).encode() for item in items) + b"]}"
+    key, sent_at = key_for(items), now()
+    async with db.transaction():
+        for item in items:
+            await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
+    faultpoint("K12")
+    try:
+        answers = await tenant.put_payments(body, key)
+        faultpoint("K15")
+    except Postpone:
+        await _untouched(items)
+        raise
+    except Upstream as error:
+        await _went_wrong(tenant, items, error, verdicts)
+        return
+    except Exception:  # noqa: BLE001 - whatever it was, bytes may have left: unclear, never repeated
+        await _unclear(items, verdicts)
+        return
+    await _answered(tenant, items, answers, verdicts)
+
+
+async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnswer], verdicts: Verdicts) -> None:
+    """Elements answer in the order they were sent; a list that does not fit is no answer at all."""
+    if len(answers) != len(items):
+        await _unclear(items, verdicts)
+        return
+    for item, answer in zip(items, answers, strict=True):
+        if answer.xero_id and answer.amount == item.amount:
+            await outcome.confirm(item, answer.xero_id)
+            verdicts.done(item)
+        elif answer.xero_id:
+            await _unclear([item], verdicts)
+        else:
+            await _refused(tenant, item, answer, verdicts)
+
+
+async def _refused(tenant: Tenant, item: Item, answer: PaymentAnswer, verdicts: Verdicts) -> None:
+    """Xero's words name the reason, except that an invoice which no longer takes the amount must be looked at."""
+    reason, message = refusal(answer.errors), " ".join(answer.errors)
+    if reason == "recheck":
+        reason = await _recheck(tenant, item, verdicts)
+    if reason:
+        await outcome.park(item, reason, message)
+        verdicts.done(item)
+
+
+async def _recheck(tenant: Tenant, item: Item, verdicts: Verdicts) -> str:
+    """Why the invoice does not take the amount; "" when it is ours that stands there already."""
+    try:
+        seen = await look(tenant, [item])
+    except (Upstream, Postpone):
+        await outcome.not_taken(item)
+        verdicts.later(item, from_now(TIMING.waiting), "Looking at the invoice once more.")
+        return ""
+    if await _adopted(item, seen, verdicts):
+        return ""
+    return invoice_problem(seen.invoices[item.invoice_id], item.amount) or "other"
+
+
+async def _went_wrong(tenant: Tenant, items: list[Item], error: Upstream, verdicts: Verdicts) -> None:
+    if surely_not_taken(error):
+        await _untouched(items)
+        raise error
+    if not error.permanent:
+        await _unclear(items, verdicts)
+    elif len(items) == 1:
+        await outcome.park(items[0], parked_by(error), error.message)
+        verdicts.done(items[0])
+    else:  # one bad element spoilt the call: each alone
+        await _untouched(items)
+        for item in items:
+            await _send(tenant, [item], verdicts)
+
+
+async def _untouched(items: list[Item]) -> None:
+    async with db.transaction():
+        for item in items:
+            await outcome.not_taken(item)
+
+
+async def _unclear(items: list[Item], verdicts: Verdicts) -> None:
+    async with db.transaction():
+        for item in items:
+            await outcome.unclear(item)
+            verdicts.later(item, from_now(TIMING.quiet), "Xero's answer was lost.")

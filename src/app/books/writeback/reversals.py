@@ -1,0 +1,72 @@
+"""Taking a payment back in Xero after all of its money went back to the customer. Deleting twice is deleting once."""
+
+from app.books import intents
+from app.books.writeback import outcome
+from app.books.writeback.classify import parked_by, surely_not_taken
+from app.books.writeback.rows import Item, Row, move
+from app.books.writeback.timing import TIMING
+from app.books.writeback.verdict import Verdicts
+from app.clients.xero import Tenant
+from app.core.clock import from_now, now
+from app.core.errors import Upstream
+from app.core.faultpoint import faultpoint
+from app.core.work import Postpone
+
+_CERTAIN = frozenset({"confirmed", "reversed", "abandoned"})
+
+
+async def settled_first(item: Item, verdicts: Verdicts) -> Row | None:
+    """The write that is to be taken back, once it is certain what became of it; None when there is nothing to do now."""
+    written = await intents.of_payment(item.row["payment"], "payment")
+    if written and written["state"] not in _CERTAIN:
+        verdicts.later(item, from_now(TIMING.waiting), "The payment itself is not certain in Xero yet.")
+        return None
+    if written is None or written["state"] != "confirmed":
+        await move(item, "parked", reason="other", message="There is nothing to take back.")
+        await intents.give_up(item.claim.id, "There is nothing to take back.")
+        verdicts.done(item)
+        return None
+    return written
+
+
+async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
+    """Delete our payment in Xero, unless it is gone already or reconciled."""
+    written = await settled_first(item, verdicts)
+    if written is None:
+        return
+    payment = await tenant.payment(written["xero_id"])
+    if payment is None or payment.status == "DELETED":
+        await outcome.confirm(item, written["xero_id"], adopted=True)
+        verdicts.done(item)
+    elif payment.is_reconciled or payment.batch_id:
+        await outcome.park(item, "reconciled")
+        verdicts.done(item)
+    else:
+        await _delete(tenant, item, written["xero_id"], verdicts)
+
+
+async def _delete(tenant: Tenant, item: Item, xero_payment_id: str, verdicts: Verdicts) -> None:
+    await move(item, "sending", sent_at=now(), absent_at=None)
+    faultpoint("K20")
+    try:
+        await tenant.delete_payment(xero_payment_id)
+    except Postpone:
+        await outcome.not_taken(item)
+        raise
+    except Upstream as error:
+        await _went_wrong(item, error, verdicts)
+        return
+    await outcome.confirm(item, xero_payment_id)
+    verdicts.done(item)
+
+
+async def _went_wrong(item: Item, error: Upstream, verdicts: Verdicts) -> None:
+    if surely_not_taken(error):
+        await outcome.not_taken(item)
+        raise error
+    if error.permanent:
+        await outcome.park(item, parked_by(error), error.message)
+        verdicts.done(item)
+        return
+    await outcome.unclear(item)
+    verdicts.later(item, from_now(TIMING.quiet), "Xero's answer was lost.")

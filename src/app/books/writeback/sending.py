@@ -1,0 +1,121 @@
+"""One turn of the write-back: hold the row (and its neighbours), look in Xero, send, and say what became of each.
+
+Exactly one effect, whatever breaks: the row was frozen before; `sending` is committed before the first byte leaves; a lost
+answer means search, never send; and whoever lost the lease is stopped by the fencing number.
+"""
+
+from app.books import access, intents
+from app.books.writeback import outcome
+from app.books.writeback.classify import parked_by
+from app.books.writeback.fees import write_fee
+from app.books.writeback.paying import write_payments
+from app.books.writeback.reversals import write_reversal
+from app.books.writeback.rows import Item, claim_followers, kept, load
+from app.books.writeback.timing import PATIENCE
+from app.books.writeback.verdict import Verdicts, quiet_until
+from app.clients.bundle import Clients
+from app.clients.xero import Tenant
+from app.core import work
+from app.core.clock import from_now, now
+from app.core.errors import Upstream
+from app.core.faultpoint import faultpoint
+from app.core.work import Claim, Postpone
+
+_OPEN = frozenset({"intended", "sending", "unknown"})
+
+
+async def send(clients: Clients, held: Claim) -> None:
+    """Work on a claimed write-back; with it, up to 39 other due payments of the same organisation.
+
+    Raises Postpone or Upstream for the row that was claimed; the others are given back here.
+    """
+    leader = await load(held)
+    if leader.row["state"] not in _OPEN:
+        return
+    faultpoint("K07")
+    fresh = leader.row["kind"] == "payment" and leader.row["state"] == "intended" and not leader.unclear
+    followers = await claim_followers(leader.row["connection"]) if fresh else []
+    verdicts = Verdicts()
+    items = [leader, *followers]
+    try:
+        async with kept(items):
+            await _turn(clients, items, verdicts)
+    except Upstream as error:
+        await _give_back(followers, verdicts, error.retry_after or 5, error.message)
+        raise
+    except Postpone as pause:
+        await _give_back(followers, verdicts, max((pause.at - now()).total_seconds(), 0), pause.why)
+        raise
+    await _give_back(followers, verdicts, 5, "Not come to.")
+    later = verdicts.said.get(held.id)
+    if later:
+        raise Postpone(later.at, later.why)
+
+
+async def _turn(clients: Clients, items: list[Item], verdicts: Verdicts) -> None:
+    """Everything but the giving back. What Xero refuses for good, or for too long, is put before the merchant here."""
+    ready = [item for item in items if await _ready(item, verdicts)]
+    ready = [await load(item.claim) for item in ready]
+    if not ready:
+        return
+    try:
+        async with access.tenant(clients, ready[0].row["connection"], lane="writeback") as tenant:
+            await _write(tenant, ready, verdicts)
+    except access.Broken as broken:
+        reason = "scope" if broken.reason == "scope" else "disconnected"
+        await _park_all(verdicts.open(ready), reason, broken.message, verdicts)
+    except Upstream as error:
+        tired = error.retry_after is None and ready[0].claim.attempts >= PATIENCE
+        if error.permanent:
+            await _park_all(verdicts.open(ready), parked_by(error), error.message, verdicts)
+        elif tired:
+            await _park_all(verdicts.open(ready[:1]), "unavailable", error.message, verdicts)
+        else:
+            raise
+
+
+async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
+    kind = ready[0].row["kind"]
+    if kind == "payment":
+        await write_payments(tenant, ready, verdicts)
+    elif kind == "fee":
+        await write_fee(tenant, ready[0], verdicts)
+    else:
+        await write_reversal(tenant, ready[0], verdicts)
+
+
+async def _ready(item: Item, verdicts: Verdicts) -> bool:
+    """Whether the row can be written now: not while an answer may still come, not without an account or a connection."""
+    if item.row["state"] == "sending":  # whoever sent it did not live to hear the answer
+        await outcome.unclear(item)
+    if item.unclear and now() < quiet_until(item):
+        verdicts.later(item, quiet_until(item), "An answer may still come.")
+        return False
+    if item.row["connection_state"] != "connected":
+        await outcome.park(item, "disconnected", keep_trace=item.unclear)
+    elif not item.row["request"] and await intents.freeze(item.claim.id) is None:
+        await outcome.park(item, "account_missing")
+    else:
+        return True
+    verdicts.done(item)
+    return False
+
+
+async def _park_all(items: list[Item], reason: str, message: str, verdicts: Verdicts) -> None:
+    """`unavailable` for one that may be in Xero is told as `unclear`; its trace is kept either way."""
+    for item in items:
+        code = "unclear" if item.unclear and reason == "unavailable" else reason
+        await outcome.park(item, code, message, keep_trace=item.unclear)
+        verdicts.done(item)
+
+
+async def _give_back(followers: list[Item], verdicts: Verdicts, seconds: float, why: str) -> None:
+    for item in followers:
+        if item.claim.id not in verdicts.said:
+            await work.come_back(item.claim, from_now(seconds), why, counts=False)
+            continue
+        later = verdicts.said[item.claim.id]
+        if later is None:
+            await work.finish(item.claim)
+        else:
+            await work.come_back(item.claim, later.at, later.why, counts=False)

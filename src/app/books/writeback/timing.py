@@ -1,0 +1,22 @@
+"""The waits of the write-back, in one place; tests shorten them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds. Quiet: how long nothing is asked after a lost answer. Apart: between two absences before sending again."""
+
+    quiet: float = 120
+    apart: float = 60
+    same_key: float = 300
+    lease: float = 30
+    renew: float = 8
+    waiting: float = 30
+
+
+TIMING = Timing()
+# How many payments of one organisation are searched for and sent together.
+LARGEST_BATCH = 40
+# Tries (each counted before the work) after which a write is put before the merchant instead: about a day and a half.
+PATIENCE = 45

@@ -1,0 +1,68 @@
+"""Why a write to Xero waits, in the merchant's words, and the way out."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`short` completes "1 payment could not be recorded in Xero: …"; `way_out` says what to do, as a sentence."""
+
+    short: str
+    way_out: str
+
+
+REASONS: dict[str, Reason] = {
+    "period_locked": Reason(
+        "the period is locked in Xero", "Move the lock date in Xero to before the day of the payment, then try again."
+    ),
+    "account_missing": Reason(
+        "no account is chosen for payments in this currency", "Choose an account under Settings, then try again."
+    ),
+    "account_archived": Reason(
+        "the account chosen for payments no longer takes them in Xero",
+        "Choose another account under Settings, or restore it in Xero, then try again.",
+    ),
+    "invoice_voided": Reason(
+        "the invoice was voided in Xero",
+        "Refund the customer in Stripe, or record the money on another invoice in Xero and mark this as done.",
+    ),
+    "invoice_paid": Reason(
+        "the invoice was paid another way in Xero",
+        "Refund the customer in Stripe, or remove the other payment in Xero and try again.",
+    ),
+    "invoice_not_approved": Reason(
+        "the invoice is not approved in Xero", "Approve the invoice in Xero, then try again."
+    ),
+    "invoice_gone": Reason(
+        "Xero no longer has this invoice",
+        "Refund the customer in Stripe, or record the money elsewhere in Xero and mark this as done.",
+    ),
+    "overpaid": Reason(
+        "the customer paid more than is left on the invoice",
+        "Refund the difference in Stripe, or record the payment as an overpayment in Xero and mark this as done.",
+    ),
+    "currency_not_enabled": Reason(
+        "this currency is not switched on in Xero", "Add the currency in Xero, then try again."
+    ),
+    "disconnected": Reason("Xero is disconnected", "Reconnect to Xero; it is recorded by itself then."),
+    "scope": Reason("Xero did not give us permission to record it", "Reconnect to Xero and allow what it asks for."),
+    "refund_part": Reason(
+        "part of the payment was refunded in Stripe",
+        "Record the refund in Xero, for example as a credit note, then mark this as done.",
+    ),
+    "reconciled": Reason(
+        "the payment is reconciled in Xero, so it cannot be taken back",
+        "Unreconcile it in Xero and try again, or record the refund there and mark this as done.",
+    ),
+    "unclear": Reason(
+        "Xero has not said for a long time whether it took the payment",
+        "Look for the reference in Xero. Try again, or mark this as done if it is there.",
+    ),
+    "unavailable": Reason("Xero could not be reached for a long time", "Try again."),
+    "other": Reason("Xero did not accept it", "Put right what Xero says, then try again."),
+}
+
+
+def reason_of(code: str) -> Reason:
+    """The words for a reason; an unknown code is told as "other"."""
+    return REASONS.get(code, REASONS["other"])
