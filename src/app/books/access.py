@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.books.broken import Broken, mark_broken
-from app.books.budget import Lane, TenantGate
+from app.books.budget import LaneName, TenantGate
 from app.books.grants import access_token, grant_of, store_grant
 from app.clients.bundle import Clients
 from app.clients.xero import Tenant
@@ -23,7 +23,7 @@ _CONNECTION = (
 
 
 @asynccontextmanager
-async def tenant(clients: Clients, connection_id: UUID, lane: Lane = "sync") -> AsyncIterator[Tenant]:
+async def tenant(clients: Clients, connection_id: UUID, lane: LaneName = "sync") -> AsyncIterator[Tenant]:
     """One connection's organisation. An expired token is renewed once, a lost connection is noted, both inside."""
     row = await db.fetch_row(_CONNECTION, connection_id)
     if row is None:
@@ -38,7 +38,7 @@ async def tenant(clients: Clients, connection_id: UUID, lane: Lane = "sync") -> 
         raise
 
 
-async def open_tenant(clients: Clients, grant_id: UUID, xero_tenant_id: str, lane: Lane) -> Tenant:
+async def open_tenant(clients: Clients, grant_id: UUID, xero_tenant_id: str, lane: LaneName) -> Tenant:
     """An organisation through a grant, also before there is a connection to it."""
 
     async def renew(refused: str) -> str:
@@ -63,4 +63,4 @@ async def _after_refusal(clients: Clients, row: Any, error: Upstream) -> None:
     raise Upstream(error.message, code=error.code, status=error.status, retry_after=300) from error
 
 
-__all__ = ["Broken", "Lane", "access_token", "grant_of", "open_tenant", "store_grant", "tenant"]
+__all__ = ["Broken", "LaneName", "access_token", "grant_of", "open_tenant", "store_grant", "tenant"]

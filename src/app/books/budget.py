@@ -23,7 +23,7 @@ from app.core.errors import Upstream
 from app.core.work import Postpone
 
 log = structlog.get_logger()
-Lane = Literal["sync", "page", "writeback"]
+LaneName = Literal["sync", "page", "writeback"]
 
 MINUTE_LIMIT = 60
 AT_ONCE = 5
@@ -31,9 +31,9 @@ AT_ONCE = 5
 MINUTE = timedelta(seconds=60.5)
 DAY = timedelta(hours=24)
 PERMIT_SECONDS = 75.0
-PER_MINUTE: Mapping[Lane, int] = {"sync": 40, "page": 52, "writeback": 60}
-OF_DAY: Mapping[Lane, float] = {"sync": 0.8, "page": 0.95, "writeback": 1.0}
-QUEUE_SECONDS: Mapping[Lane, float] = {"sync": 8.0, "page": 2.0, "writeback": 8.0}
+PER_MINUTE: Mapping[LaneName, int] = {"sync": 40, "page": 52, "writeback": 60}
+OF_DAY: Mapping[LaneName, float] = {"sync": 0.8, "page": 0.95, "writeback": 1.0}
+QUEUE_SECONDS: Mapping[LaneName, float] = {"sync": 8.0, "page": 2.0, "writeback": 8.0}
 EVERY_TENANT = ""  # the row that stands for the app's own limit over all organisations
 
 _FIRST = "INSERT INTO xero_budget (xero_tenant_id) VALUES ($1) ON CONFLICT (xero_tenant_id) DO NOTHING"
@@ -86,7 +86,7 @@ def windows(row: Mapping[str, Any], moment: datetime) -> Windows:
     return Windows(*minute, *day)
 
 
-def free_at(row: Mapping[str, Any], lane: Lane, moment: datetime) -> datetime | None:
+def free_at(row: Mapping[str, Any], lane: LaneName, moment: datetime) -> datetime | None:
     """When the lane may call again; None: now."""
     pauses = [pause for pause in (row["blocked_until"], row["app_blocked_until"]) if pause and pause > moment]
     if pauses:
@@ -103,7 +103,7 @@ def free_at(row: Mapping[str, Any], lane: Lane, moment: datetime) -> datetime | 
 class TenantGate:
     """Lets one caller's requests to an organisation through, each with a permit of its own."""
 
-    def __init__(self, xero_tenant_id: str, lane: Lane) -> None:
+    def __init__(self, xero_tenant_id: str, lane: LaneName) -> None:
         self._tenant = xero_tenant_id
         self._lane = lane
         self._permit: UUID | None = None
