@@ -54,8 +54,10 @@ def test_every_template_says_what_it_needs() -> None:
 
 @pytest.mark.parametrize(("stem", "case"), CASES)
 def test_contract_is_complete(jinja: Environment, stem: str, case: str) -> None:
-    """A template renders from its sample context alone; nothing is undefined."""
-    assert render(jinja, stem, case).strip()
+    """A template renders from its sample context alone; nothing is undefined, and no Python shows through."""
+    text = render(jinja, stem, case)
+    assert text.strip()
+    assert [leak for leak in ("built-in method", "object at 0x", "None,", "{&#39;", "Undefined") if leak in text] == []
 
 
 @pytest.mark.parametrize(("stem", "case"), PAGES)
