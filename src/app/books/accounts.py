@@ -98,6 +98,12 @@ async def chosen(connection_id: UUID) -> dict[tuple[str, str], Any]:
     return {(row["kind"], row["currency"]): row for row in rows}
 
 
+async def forget(merchant_id: UUID, connection_id: UUID, kind: Kind) -> None:
+    """Choose nothing for this kind any more: without an account for fees, fees are not recorded."""
+    await one(merchant_id, connection_id)
+    await db.fetch("DELETE FROM account_choice WHERE connection = $1 AND kind = $2", connection_id, kind)
+
+
 async def _read(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
     async with tenant(clients, connection_id, "page") as reached:
         return await reached.accounts()

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from app.core import brand, db
+from app.core.clock import now
 from app.core.errors import NotFound
+from app.core.money import Money, from_decimal
 from app.merchants.details import Errors, Values, is_email, is_phone
 from app.merchants.logo import Logo
 
@@ -49,6 +52,12 @@ ON CONFLICT (merchant) DO UPDATE SET display_name = $2, changed_at = now()
 _LOGO = "UPDATE branding SET logo = $2, logo_width = $3, logo_height = $4, logo_hash = $5 WHERE merchant = $1"
 
 
+_SAMPLE = """
+SELECT number, contact_name, due_minor, currency, due_on FROM invoice
+WHERE merchant = $1 AND status = 'AUTHORISED' AND due_minor > 0 AND due_on IS NOT NULL ORDER BY due_on DESC LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A merchant's branding with what stands in for anything not set: the legal name, the product's own colour."""
@@ -73,6 +82,17 @@ class Look:
         return f"/brand/{self.merchant_id}/{brand.stylesheet_name(self.colour)}.css"
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The invoice that the picture of the pay page shows."""
+
+    name: str
+    invoice: str
+    customer: str
+    amount: Money
+    due: date
+
+
 async def look(merchant_id: UUID) -> Look:
     """How this merchant looks; raises NotFound."""
     row: Row | None = await db.fetch_row(_LOOK, merchant_id, DEFAULT_COLOUR)
@@ -88,6 +108,27 @@ async def logo_png(merchant_id: UUID, logo_hash: str) -> bytes:
     if png is None:
         raise NotFound("No such logo.")
     return png
+
+
+def values_of(look: Look) -> Values:
+    """What the branding form shows."""
+    return {
+        "colour": look.colour,
+        "display_name": look.display_name,
+        "email": look.contact_email,
+        "phone": look.contact_phone,
+        "thank_you": look.message,
+    }
+
+
+async def sample(look: Look) -> Sample:
+    """An invoice for the picture of the pay page: the one due next, else an invented one."""
+    row: Row | None = await db.fetch_row(_SAMPLE, look.merchant_id)
+    name = look.display_name or "Your business"
+    if row is None:
+        due = (now() + timedelta(days=14)).date()
+        return Sample(name, "INV-0001", "Your customer", from_decimal(250, "GBP"), due)
+    return Sample(name, row["number"], row["contact_name"], Money(row["due_minor"], row["currency"]), row["due_on"])
 
 
 def check(form: Mapping[str, str]) -> tuple[Values, Errors]:

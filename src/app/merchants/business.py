@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from app.books import access
+from app.clients.bundle import Clients
+from app.clients.xero_wire import XeroOrganisation
 from app.core import db
-from app.core.errors import NotFound
+from app.core.errors import NotFound, Refused, Upstream
+from app.core.work import Postpone
 from app.merchants import countries
 from app.merchants.details import FIELDS, Errors, Values, check
 
@@ -17,11 +21,10 @@ INSERT INTO member (id, merchant, app_user, role, created_at)
 SELECT gen_random_uuid(), id, $1, 'owner', now() FROM made RETURNING merchant
 """
 
-_PREFILL = """
-SELECT u.given_name, u.family_name, u.email, COALESCE(NULLIF(c.legal_name, ''), c.name, '') AS legal_name,
-  COALESCE(c.country, '') AS country, COALESCE(c.address, '') AS address, COALESCE(c.tax_number, '') AS tax_number
+_KNOWN = """
+SELECT u.given_name, u.family_name, u.email, c.id AS connection
 FROM app_user u LEFT JOIN LATERAL (
-  SELECT * FROM connection WHERE merchant = $1 AND state = 'connected' ORDER BY connected_at LIMIT 1
+  SELECT id FROM connection WHERE merchant = $1 AND state = 'connected' ORDER BY connected_at LIMIT 1
 ) c ON TRUE WHERE u.id = $2
 """
 
@@ -64,13 +67,17 @@ async def one(merchant_id: UUID) -> Row:
     return row
 
 
-async def form_values(merchant_id: UUID, user_id: UUID) -> tuple[Values, str]:
+async def form_values(clients: Clients, merchant_id: UUID, user_id: UUID) -> tuple[Values, str]:
     """What the details form shows, and where unconfirmed values come from ("Xero" or empty)."""
     merchant = await one(merchant_id)
     if merchant["details_confirmed_at"]:
         return _stored(merchant), ""
-    known: Row | None = await db.fetch_row(_PREFILL, merchant_id, user_id)
-    return (_prefilled(known), "Xero") if known else (dict.fromkeys(FIELDS, ""), "")
+    known: Row | None = await db.fetch_row(_KNOWN, merchant_id, user_id)
+    blank = dict.fromkeys(FIELDS, "")
+    if known is None:
+        return blank, ""
+    person = {"first_name": known["given_name"], "last_name": known["family_name"], "email": known["email"]}
+    return blank | person | await _from_organisation(clients, known["connection"]), "Xero"
 
 
 async def confirm(merchant_id: UUID, form: Mapping[str, str]) -> tuple[Values, Errors]:
@@ -90,9 +97,10 @@ async def set_options(merchant_id: UUID, *, allow_part: bool, minimum_part_minor
     await db.fetch(sql, merchant_id, allow_part, minimum_part_minor)
 
 
-async def set_link_every_invoice(merchant_id: UUID, *, on: bool) -> None:
-    """Whether each new invoice gets a pay link by itself."""
-    await db.fetch("UPDATE merchant SET link_every_invoice = $2 WHERE id = $1", merchant_id, on)
+async def set_habits(merchant_id: UUID, *, link_every_invoice: bool, mail_on_trouble: bool) -> None:
+    """Whether each new invoice gets a pay link by itself, and whether trouble with a payment is told by mail."""
+    sql = "UPDATE merchant SET link_every_invoice = $2, mail_on_trouble = $3 WHERE id = $1"
+    await db.fetch(sql, merchant_id, link_every_invoice, mail_on_trouble)
 
 
 async def rotate_pay_now(merchant_id: UUID) -> None:
@@ -124,17 +132,29 @@ def _stored(merchant: Row) -> Values:
     }
 
 
-def _prefilled(known: Row) -> Values:
-    country = known["country"] if countries.known(known["country"]) else ""
-    number = known["tax_number"]
+async def _from_organisation(clients: Clients, connection_id: UUID | None) -> Values:
+    """What the connected organisation says of itself; nothing when there is none or Xero does not answer."""
+    if connection_id is None:
+        return {}
+    try:
+        async with access.tenant(clients, connection_id, lane="page") as tenant:
+            return of_organisation(await tenant.organisation())
+    except (Upstream, Refused, Postpone):
+        return {}
+
+
+def of_organisation(said: XeroOrganisation) -> Values:
+    """The form's values as far as a Xero organisation knows them."""
+    country = said.country if countries.known(said.country) else ""
     # Australia's tax number is the ABN; elsewhere it is a VAT or GST number, which company registers do not know.
-    if country != "AU" or not countries.registration_type(country, number):
-        number = ""
-    return dict.fromkeys(FIELDS, "") | {
-        "legal_name": known["legal_name"],
+    numbers = [said.registration_number, said.tax_number if country == "AU" else ""]
+    return {
+        "legal_name": said.legal_name or said.name,
         "country": country,
-        "registration_number": number,
-        "first_name": known["given_name"],
-        "last_name": known["family_name"],
-        "email": known["email"],
+        "registration_number": next((text for text in numbers if countries.registration_type(country, text)), ""),
+        "address_line1": said.line1,
+        "address_line2": said.line2,
+        "city": said.city,
+        "region": said.region,
+        "postal_code": said.postal_code,
     }

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from app.books.connections import Choice
 from app.core import db
 from app.merchants import payments_setup, requirements
 
@@ -59,14 +60,29 @@ class Checklist:
 async def checklist(merchant: Row, user_id: UUID, email: str, account: Row | None) -> Checklist:
     """Where `merchant` stands; `account` is its stripe_account row as just read."""
     connections: list[Row] = await db.fetch(_CONNECTIONS, merchant["id"])
-    granted = await db.fetch_value(_GRANTED, user_id)
     steps = [
         Step("signin", "done", detail=f"Signed in as {email}"),
         _verification(merchant),
         _payments(account),
         _organisation(connections),
     ]
-    return Checklist(_open_first(steps), needs_consent=granted is None)
+    return Checklist(_open_first(steps), needs_consent=not await granted(user_id))
+
+
+async def granted(user_id: UUID) -> bool:
+    """Whether Xero has shared organisations with this user, and still does."""
+    return await db.fetch_value(_GRANTED, user_id) is not None
+
+
+def suggested(choices: Sequence[Choice], legal_name: str) -> str:
+    """The connection id of the organisation that is most likely meant, or empty text: suggested, never chosen for anybody.
+
+    The free one with the confirmed legal name; else the only free one that is no demo.
+    """
+    free = [choice for choice in choices if choice.state == "free" and not choice.is_demo]
+    named = [choice for choice in free if legal_name and choice.name.casefold() == legal_name.casefold()]
+    likely = named or free
+    return likely[0].xero_connection_id if len(likely) == 1 else ""
 
 
 async def finished(merchant_id: UUID) -> bool:
@@ -77,6 +93,37 @@ async def finished(merchant_id: UUID) -> bool:
         "WHERE c.merchant = $1 AND c.state <> 'disconnected')"
     )
     return bool(await db.fetch_value(sql, merchant_id))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """The Stripe account as the settings show it. `state` is none, needs, checking, active or restricted."""
+
+    state: str
+    id: str
+    items: list[str]
+    due: date | None
+    who: str
+    checked_at: datetime | None
+    dashboard_href: str
+
+
+_SHOWN = {"none": "none", "open": "none", "disconnected": "restricted", "rejected": "restricted"}
+
+
+def account_view(account: Row | None, dashboard: str) -> AccountView:
+    """How the Stripe account stands; `dashboard` is the address of Stripe's dashboard."""
+    standing = payments_setup.standing(account)
+    if account is None or not account["stripe_account_id"]:
+        return AccountView("none", "", [], None, "", None, "")
+    asked = payments_setup.asked(account)
+    mine = requirements.of_merchant(asked)
+    items = mine or [item.words for item in asked]
+    if standing == "disconnected":
+        items = ["Connect your Stripe account to Payportal again."]
+    state = "needs" if standing == "active" and mine else _SHOWN.get(standing, standing)
+    who = "" if not items else "you" if mine or standing == "disconnected" else "Stripe"
+    return AccountView(state, account["stripe_account_id"], items, _due(account), who, account["checked_at"], dashboard)
 
 
 def _open_first(steps: list[Step]) -> list[Step]:
@@ -139,7 +186,7 @@ def _organisation(connections: Sequence[Row]) -> Step:
     unmapped = [row for row in connections if not row["mapped"]]
     if unmapped:
         item = f"The account in {unmapped[0]['name']} that payments are recorded in"
-        href = f"/settings/accounts?connection={unmapped[0]['id']}&first=1"
+        href = f"/settings/accounts?connection={unmapped[0]['id']}"
         return Step("organisation", "needs", items=[item], action="Choose accounts", href=href)
     return Step("organisation", "done", _connected(connections), action="Connect another", href="/setup/organisation")
 

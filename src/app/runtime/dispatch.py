@@ -36,7 +36,7 @@ JOBS: dict[str, Job] = {
     "invoice.changed": lambda c, s, _: checkout.expire_stale(c, UUID(s)),
     "link.publish": lambda c, s, _: links.publish(c, UUID(s)),
     "mail.send": lambda c, s, _: mails.send(c, UUID(s)),
-    "stripe.account": lambda c, s, _: payments_setup.refresh(c, UUID(s)),
+    "stripe.account": lambda c, s, _: payments_setup.keep_checking(c, UUID(s)),
     "stripe.poll": lambda c, _s, _p: reconciliation.poll_stripe(c),
     "payment.fee": lambda c, s, _: payments.book_fee(c, UUID(s)),
     "payment.recorded": lambda c, s, _: receipts.issue(c, UUID(s)),

@@ -22,22 +22,22 @@ class PublicController(Controller):
         return await page(request, "app/landing", signed_in=viewer is not None)
 
     @get("/help")
-    async def help(self, request: AnyRequest, clients: Clients) -> Html:
+    async def help_page(self, request: AnyRequest, clients: Clients) -> Html:
         """Answers to what merchants and their customers ask."""
         return await _text(request, clients, "app/help")
 
     @get("/security")
-    async def security(self, request: AnyRequest, clients: Clients) -> Html:
+    async def security_page(self, request: AnyRequest, clients: Clients) -> Html:
         """How money and data are kept safe."""
         return await _text(request, clients, "app/security")
 
     @get("/privacy")
-    async def privacy(self, request: AnyRequest, clients: Clients) -> Html:
+    async def privacy_page(self, request: AnyRequest, clients: Clients) -> Html:
         """What is kept, why and for how long."""
         return await _text(request, clients, "app/privacy")
 
     @get("/terms")
-    async def terms(self, request: AnyRequest, clients: Clients) -> Html:
+    async def terms_page(self, request: AnyRequest, clients: Clients) -> Html:
         """What we promise and what we ask."""
         return await _text(request, clients, "app/terms")
 

@@ -1,0 +1,177 @@
+"""Where payments and fees go in an organisation's books: what the accounts page offers, and what came back from it.
+
+Accounts come from Xero's own list at that moment. A likely clearing account is suggested; the merchant confirms it.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from uuid import UUID
+
+from babel import Locale
+
+from app.books import accounts
+from app.clients.bundle import Clients
+from app.clients.xero_wire import XeroAccount
+from app.core import db
+from app.core.errors import Refused
+from app.core.money import Money, from_decimal
+from app.merchants.details import Errors
+
+Row = Mapping[str, Any]
+Options = list[tuple[str, str]]
+
+# The organisation's own currency first, then those its invoices are in.
+_CURRENCIES = """
+SELECT currency FROM invoice WHERE connection = $1 AND status IN ('DRAFT', 'SUBMITTED', 'AUTHORISED', 'PAID')
+UNION SELECT currency FROM account_choice WHERE connection = $1 AND kind = 'payments'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """One line of the table: where payments in this currency are recorded."""
+
+    code: str
+    name: str
+    options: Options
+    chosen: str
+
+    @property
+    def field(self) -> str:
+        """The name of its form field."""
+        return f"account_{self.code.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What Xero will show for a payment of a round amount."""
+
+    invoice: str
+    amount: Money
+    fee: Money
+    net: Money
+    account: str
+    fee_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that the accounts page shows of one organisation; `first_time` until something was chosen."""
+
+    currencies: list[Currency]
+    fee_options: Options
+    fee_account: str
+    tax_options: Options
+    fee_tax: str
+    first_time: bool
+    example: Example | None
+
+
+async def read(clients: Clients, connection: Row) -> Shown:
+    """The page's content, with accounts and tax rates as Xero lists them now."""
+    connection_id: UUID = connection["id"]
+    payment, fee, rates = await asyncio.gather(
+        accounts.payment_accounts(clients, connection_id),
+        accounts.fee_accounts(clients, connection_id),
+        accounts.tax_rates(clients, connection_id),
+    )
+    chosen = await accounts.chosen(connection_id)
+    currencies = [_currency(code, connection, payment, chosen) for code in await _codes(connection)]
+    first_time = not any(kind == "payments" for kind, _ in chosen)
+    fees = chosen.get(("fees", ""))
+    fee_account = fees["xero_account_id"] if fees else _suggest(fee, ("stripe", "merchant fee")) if first_time else ""
+    return Shown(
+        currencies=currencies,
+        fee_options=[(account.id, words(account)) for account in fee],
+        fee_account=fee_account,
+        tax_options=[(rate.tax_type, rate.name) for rate in rates],
+        fee_tax=fees["tax_type"] if fees else next((r.tax_type for r in rates if r.tax_type == "NONE"), ""),
+        first_time=first_time,
+        example=_example(connection["base_currency"], currencies, {a.id: words(a) for a in fee}, fee_account),
+    )
+
+
+async def save(
+    clients: Clients, merchant_id: UUID, connection_id: UUID, shown: Shown, form: Mapping[str, str]
+) -> Errors:
+    """Store what was chosen among what was shown; answers what is wrong, by field. Raises Upstream."""
+    errors: Errors = {}
+    for currency in shown.currencies:
+        wanted = form.get(currency.field, "")
+        if not wanted:
+            errors[currency.field] = f"Choose an account, or payments in {currency.code} cannot be recorded."
+            continue
+        try:
+            await accounts.choose(clients, merchant_id, connection_id, "payments", currency.code, wanted)
+        except Refused as no:
+            errors[currency.field] = no.message
+    return errors | await _save_fees(clients, merchant_id, connection_id, form)
+
+
+def context(shown: Shown) -> dict[str, Any]:
+    """The page's content by the names its template uses."""
+    return {field.name: getattr(shown, field.name) for field in fields(shown)}
+
+
+def typed(shown: Shown, form: Mapping[str, str]) -> Shown:
+    """The same page with what was chosen on it."""
+    currencies = [replace(currency, chosen=form.get(currency.field, "")) for currency in shown.currencies]
+    return replace(
+        shown, currencies=currencies, fee_account=form.get("fee_account", ""), fee_tax=form.get("fee_tax", "")
+    )
+
+
+async def _save_fees(clients: Clients, merchant_id: UUID, connection_id: UUID, form: Mapping[str, str]) -> Errors:
+    wanted = form.get("fee_account", "") if form.get("separate_fees") else ""
+    if not wanted:
+        await accounts.forget(merchant_id, connection_id, "fees")
+        return {}
+    try:
+        tax = form.get("fee_tax", "")
+        await accounts.choose(clients, merchant_id, connection_id, "fees", "", wanted, tax)
+    except Refused as no:
+        return {"fee_tax" if "tax" in no.message else "fee_account": no.message}
+    return {}
+
+
+async def _codes(connection: Row) -> list[str]:
+    rows = await db.fetch(_CURRENCIES, connection["id"])
+    base = connection["base_currency"]
+    return [base, *sorted({row["currency"] for row in rows} - {base, ""})]
+
+
+def words(account: XeroAccount) -> str:
+    """An account as people know it: Stripe clearing (610)."""
+    return f"{account.name} ({account.code})" if account.code else account.name
+
+
+def _currency(
+    code: str, connection: Row, payment: Sequence[XeroAccount], chosen: Mapping[tuple[str, str], Row]
+) -> Currency:
+    """Accounts kept in this currency, in the organisation's own, or in none."""
+    fitting = [account for account in payment if account.currency in {"", code, connection["base_currency"]}]
+    own = [account for account in fitting if account.currency in {"", code}]
+    row = chosen.get(("payments", code))
+    return Currency(
+        code=code,
+        name=Locale("en", "GB").currencies.get(code, code),
+        options=[(account.id, words(account)) for account in fitting],
+        chosen=row["xero_account_id"] if row else _suggest(own, ("stripe", "clearing")),
+    )
+
+
+def _suggest(found: Sequence[XeroAccount], signs: Sequence[str]) -> str:
+    """The account that is most likely meant, by its name; empty when none is."""
+    likely = (account.id for sign in signs for account in found if sign in account.name.lower())
+    return next(likely, "")
+
+
+def _example(base: str, currencies: Sequence[Currency], fees: Mapping[str, str], fee_account: str) -> Example | None:
+    own = currencies[0]
+    if not own.chosen or fee_account not in fees:
+        return None
+    amount, fee = from_decimal(100, base), from_decimal(2, base)
+    account = dict(own.options).get(own.chosen, "")
+    return Example("INV-0001", amount, fee, amount - fee, account, fees[fee_account])
