@@ -82,7 +82,7 @@ def _blank(stripe: Stripe, params: Obj, country: str) -> Obj:
         "_created": stripe.now(),
         "_methods_off": [],
         "_daily_payouts": True,
-        "applied_configurations": [name for name in (params.get("configuration") or {})],
+        "applied_configurations": list(params.get("configuration") or {}),
         "closed": False,
         "configuration": {"customer": None, "merchant": _merchant(), "recipient": None},
         "contact_email": None,
@@ -157,7 +157,7 @@ def _merge(old: Obj, new: Obj) -> None:
 
 def show(account: Obj, include: list[str]) -> Obj:
     """The v2 answer: parts not in ``include`` are null."""
-    shown = {name: value for name, value in copied(account).items()}
+    shown = copied(account)
     if any(part.startswith("configuration.") for part in include):
         merchant = merchant_view(account) if "configuration.merchant" in include else None
         shown["configuration"] = {"customer": None, "merchant": merchant, "recipient": None}

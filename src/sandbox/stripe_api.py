@@ -3,7 +3,8 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, post, route
+from litestar import Request, Response, Router, post, route
+from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from sandbox import (
@@ -55,4 +56,9 @@ def routes(world: World) -> list[ControllerRouterHandler]:
         stripe_accounts.deauthorise(stripe, account)
         return Response(msgspec.json.encode({"stripe_user_id": account["id"]}), media_type="application/json")
 
-    return [call, deauthorize, *stripe_control.routes(stripe)]
+    control = Router(
+        "/",
+        route_handlers=stripe_control.HANDLERS,
+        dependencies={"stripe": Provide(lambda: stripe, sync_to_thread=False)},
+    )
+    return [call, deauthorize, control]

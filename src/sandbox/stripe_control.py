@@ -5,11 +5,10 @@ console pages post to the same functions.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Response, get, post
-from litestar.handlers import BaseRouteHandler
 
 from sandbox import (
     stripe_accounts,
@@ -76,7 +75,8 @@ class Outcome(msgspec.Struct, forbid_unknown_fields=True):
 
 class AccountAction(msgspec.Struct, forbid_unknown_fields=True):
     """``action``: complete (fill in test values and check), require (ask for ``description``, due in ``days``), restrict
-    (the same, past due now), clear, reject, deauthorise, reconnect, payouts (``on``), method (``name`` on or off)."""
+    (the same, past due now), clear, reject, deauthorise, reconnect, payouts (``on``), method (``name`` on or off).
+    """
 
     action: str
     description: str = "identity.business_details.documents.proof_of_registration"
@@ -97,7 +97,8 @@ class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
 
 class Payment(msgspec.Struct, forbid_unknown_fields=True):
     """Pay an open session without a browser: by ``card`` number (3-D Secure passes unless ``challenge`` is "fail") or by
-    ``bank`` (a test account number of the session's debit scheme)."""
+    ``bank`` (a test account number of the session's debit scheme).
+    """
 
     session: str
     card: str | None = "4242424242424242"
@@ -282,7 +283,7 @@ def _done(happened: bool, row: Obj) -> Obj:
 
 
 def truth(stripe: Stripe) -> Obj:
-    """Every account, session, payment, charge, refund, dispute, payout and balance line, with its owner, private facts left out."""
+    """Every account, session, payment, refund, dispute, payout and balance line, each with its owner."""
     store = stripe.world.store
 
     def all_of(kind: str) -> list[Obj]:
@@ -310,6 +311,44 @@ def truth(stripe: Stripe) -> Obj:
     }
 
 
+def set_modes(stripe: Stripe, changes: Obj) -> Obj:
+    """Merge into the modes and return them all."""
+    try:
+        return cast("Obj", msgspec.to_builtins(stripe.set_modes(changes)))
+    except msgspec.ValidationError as problem:
+        raise stripe_errors.StripeError(400, str(problem)) from problem
+
+
+def perform(stripe: Stripe, path: str, body: bytes) -> None:
+    """Do what ``POST <path>`` with that JSON does; the console's buttons come here. Raises ``StripeError``."""
+    name, _, id = path.removeprefix("/_stripe/").partition("/")
+    plain: dict[str, tuple[type, Callable[[Stripe, Any], Any]]] = {
+        "pay": (Payment, pay),
+        "debits": (Debit, debit),
+        "refunds": (Refund, refund),
+        "disputes": (Dispute, dispute),
+        "payouts": (Payout, payout),
+        "accounts": (NewAccount, new_account),
+    }
+    named: dict[str, tuple[type, Callable[[Stripe, str, Any], Any]]] = {
+        "refunds": (Outcome, end_refund),
+        "disputes": (Outcome, end_dispute),
+        "payouts": (Outcome, end_payout),
+        "accounts": (AccountAction, act),
+    }
+    try:
+        if name == "modes":
+            set_modes(stripe, msgspec.json.decode(body))
+        elif id and name in named:
+            shape, action = named[name]
+            action(stripe, id, msgspec.json.decode(body, type=shape))
+        else:
+            kind, deed = plain[name]
+            deed(stripe, msgspec.json.decode(body, type=kind))
+    except (KeyError, msgspec.MsgspecError) as problem:
+        raise stripe_errors.StripeError(400, f"No such action: {problem}") from problem
+
+
 def _answer(action: Callable[[], Any]) -> Answer:
     try:
         value = action()
@@ -319,84 +358,90 @@ def _answer(action: Callable[[], Any]) -> Answer:
         return Response(msgspec.json.encode(refusal.body()), status_code=refusal.status, media_type="application/json")
 
 
-def routes(stripe: Stripe) -> list[BaseRouteHandler]:
-    """``/_stripe/…``."""
+@get("/_stripe/modes")
+async def read_modes(stripe: Stripe) -> Answer:
+    """The modes in force."""
+    return _answer(lambda: msgspec.to_builtins(stripe.modes))
 
-    @get("/_stripe/modes")
-    async def read_modes() -> Answer:
-        """The modes in force."""
-        return _answer(lambda: msgspec.to_builtins(stripe.modes))
 
-    @post("/_stripe/modes", status_code=200)
-    async def change_modes(data: dict[str, Any]) -> Answer:
-        """Merge into the modes."""
-        try:
-            return _answer(lambda: msgspec.to_builtins(stripe.set_modes(data)))
-        except msgspec.ValidationError as problem:
-            text = str(problem)
-            return _answer(lambda: (_ for _ in ()).throw(stripe_errors.StripeError(400, text)))
+@post("/_stripe/modes", status_code=200)
+async def change_modes(stripe: Stripe, data: dict[str, Any]) -> Answer:
+    """Merge into the modes."""
+    return _answer(lambda: set_modes(stripe, data))
 
-    @post("/_stripe/pay", status_code=200)
-    async def pay_session(data: Payment) -> Answer:
-        """Pay a session without a browser."""
-        return _answer(lambda: pay(stripe, data))
 
-    @post("/_stripe/debits", status_code=200)
-    async def end_debit(data: Debit) -> Answer:
-        """End a bank debit."""
-        return _answer(lambda: debit(stripe, data))
+@post("/_stripe/pay", status_code=200)
+async def pay_session(stripe: Stripe, data: Payment) -> Answer:
+    """Pay a session without a browser."""
+    return _answer(lambda: pay(stripe, data))
 
-    @post("/_stripe/refunds", status_code=200)
-    async def make_refund(data: Refund) -> Answer:
-        """Refund as the Dashboard does."""
-        return _answer(lambda: refund(stripe, data))
 
-    @post("/_stripe/refunds/{refund_id:str}", status_code=200)
-    async def settle_refund(refund_id: str, data: Outcome) -> Answer:
-        """End a refund."""
-        return _answer(lambda: end_refund(stripe, refund_id, data))
+@post("/_stripe/debits", status_code=200)
+async def end_debit(stripe: Stripe, data: Debit) -> Answer:
+    """End a bank debit."""
+    return _answer(lambda: debit(stripe, data))
 
-    @post("/_stripe/disputes", status_code=200)
-    async def open_dispute(data: Dispute) -> Answer:
-        """Open a dispute."""
-        return _answer(lambda: dispute(stripe, data))
 
-    @post("/_stripe/disputes/{dispute_id:str}", status_code=200)
-    async def settle_dispute(dispute_id: str, data: Outcome) -> Answer:
-        """End a dispute."""
-        return _answer(lambda: end_dispute(stripe, dispute_id, data))
+@post("/_stripe/refunds", status_code=200)
+async def make_refund(stripe: Stripe, data: Refund) -> Answer:
+    """Refund as the Dashboard does."""
+    return _answer(lambda: refund(stripe, data))
 
-    @post("/_stripe/payouts", status_code=200)
-    async def make_payout(data: Payout) -> Answer:
-        """Pay out now."""
-        return _answer(lambda: payout(stripe, data))
 
-    @post("/_stripe/payouts/{payout_id:str}", status_code=200)
-    async def settle_payout(payout_id: str, data: Outcome) -> Answer:
-        """End a payout."""
-        return _answer(lambda: end_payout(stripe, payout_id, data))
+@post("/_stripe/refunds/{refund_id:str}", status_code=200)
+async def settle_refund(stripe: Stripe, refund_id: str, data: Outcome) -> Answer:
+    """End a refund."""
+    return _answer(lambda: end_refund(stripe, refund_id, data))
 
-    @post("/_stripe/accounts", status_code=200)
-    async def make_account(data: NewAccount) -> Answer:
-        """A connected account without the onboarding page."""
-        return _answer(lambda: new_account(stripe, data))
 
-    @post("/_stripe/accounts/{account_id:str}", status_code=200)
-    async def act_on_account(account_id: str, data: AccountAction) -> Answer:
-        """Do something to a connected account."""
-        return _answer(lambda: act(stripe, account_id, data))
+@post("/_stripe/disputes", status_code=200)
+async def open_dispute(stripe: Stripe, data: Dispute) -> Answer:
+    """Open a dispute."""
+    return _answer(lambda: dispute(stripe, data))
 
-    return [
-        read_modes,
-        change_modes,
-        pay_session,
-        end_debit,
-        make_refund,
-        settle_refund,
-        open_dispute,
-        settle_dispute,
-        make_payout,
-        settle_payout,
-        make_account,
-        act_on_account,
-    ]
+
+@post("/_stripe/disputes/{dispute_id:str}", status_code=200)
+async def settle_dispute(stripe: Stripe, dispute_id: str, data: Outcome) -> Answer:
+    """End a dispute."""
+    return _answer(lambda: end_dispute(stripe, dispute_id, data))
+
+
+@post("/_stripe/payouts", status_code=200)
+async def make_payout(stripe: Stripe, data: Payout) -> Answer:
+    """Pay out now."""
+    return _answer(lambda: payout(stripe, data))
+
+
+@post("/_stripe/payouts/{payout_id:str}", status_code=200)
+async def settle_payout(stripe: Stripe, payout_id: str, data: Outcome) -> Answer:
+    """End a payout."""
+    return _answer(lambda: end_payout(stripe, payout_id, data))
+
+
+@post("/_stripe/accounts", status_code=200)
+async def make_account(stripe: Stripe, data: NewAccount) -> Answer:
+    """A connected account without the onboarding page."""
+    return _answer(lambda: new_account(stripe, data))
+
+
+@post("/_stripe/accounts/{account_id:str}", status_code=200)
+async def act_on_account(stripe: Stripe, account_id: str, data: AccountAction) -> Answer:
+    """Do something to a connected account."""
+    return _answer(lambda: act(stripe, account_id, data))
+
+
+# ``/_stripe/…``.
+HANDLERS = [
+    read_modes,
+    change_modes,
+    pay_session,
+    end_debit,
+    make_refund,
+    settle_refund,
+    open_dispute,
+    settle_dispute,
+    make_payout,
+    settle_payout,
+    make_account,
+    act_on_account,
+]

@@ -105,14 +105,16 @@ def _line(stripe: Stripe, dispute: Obj, amount: int, currency: str, fee: int, ra
     line = stripe_ledger.post(
         stripe,
         dispute["_account"],
-        amount,
-        currency,
-        "adjustment",
-        dispute["id"],
-        fees=fees,
-        exchange_rate=rate,
-        description=f"{words} for {dispute['charge']}",
-        category=category,
+        stripe_ledger.Line(
+            amount,
+            currency,
+            "adjustment",
+            dispute["id"],
+            fees=fees,
+            exchange_rate=rate,
+            description=f"{words} for {dispute['charge']}",
+            category=category,
+        ),
     )
     dispute["balance_transactions"].append(render(line))
 

@@ -4,7 +4,10 @@ A charge's balance transaction appears a moment after the charge (capture is asy
 currency, with fees and, where currencies differ, an exchange rate. It becomes available two days later at midnight UTC.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from sandbox import stripe_fees, stripe_money
 from sandbox.store import Obj
@@ -25,48 +28,50 @@ _CATEGORY = {
 }
 
 
-def post(
-    stripe: Stripe,
-    account: str,
-    amount: int,
-    currency: str,
-    type: str,
-    source: str,
-    *,
-    fees: list[dict[str, Any]] | None = None,
-    exchange_rate: float | None = None,
-    available_on: int | None = None,
-    description: str | None = None,
-    category: str | None = None,
-) -> Obj:
-    """Book one line on an account's balance and return it; available at once unless ``available_on`` lies ahead."""
-    lines, now = fees or [], stripe.now()
-    fee = sum(line["amount"] for line in lines)
-    when = available_on or now
-    line: Obj = {
-        "id": stripe.id("txn_3" if type in ("charge", "payment", "refund", "payment_refund") else "txn_1"),
+class Line(msgspec.Struct, frozen=True):
+    """What to book: ``amount`` in the settlement ``currency``, signed; available at once unless ``available_on`` lies ahead."""
+
+    amount: int
+    currency: str
+    type: str
+    source: str
+    description: str | None = None
+    fees: Sequence[dict[str, Any]] = ()
+    exchange_rate: float | None = None
+    available_on: int | None = None
+    category: str | None = None
+
+
+def post(stripe: Stripe, account: str, line: Line) -> Obj:
+    """Book one line on an account's balance and return its balance transaction."""
+    now = stripe.now()
+    fee = sum(part["amount"] for part in line.fees)
+    when = line.available_on or now
+    prefix = "txn_3" if line.type in ("charge", "payment", "refund", "payment_refund") else "txn_1"
+    booked: Obj = {
+        "id": stripe.id(prefix),
         "object": "balance_transaction",
         "_account": account,
         "_payout": None,
-        "amount": amount,
+        "amount": line.amount,
         "available_on": when,
         "balance_type": "payments",
         "created": now,
-        "currency": currency,
-        "description": description,
-        "exchange_rate": exchange_rate,
+        "currency": line.currency,
+        "description": line.description,
+        "exchange_rate": line.exchange_rate,
         "fee": fee,
-        "fee_details": lines,
-        "net": amount - fee,
-        "reporting_category": category or _CATEGORY.get(type, type),
-        "source": source,
+        "fee_details": list(line.fees),
+        "net": line.amount - fee,
+        "reporting_category": line.category or _CATEGORY.get(line.type, line.type),
+        "source": line.source,
         "status": "available" if when <= now else "pending",
-        "type": type,
+        "type": line.type,
     }
-    stripe.put("balance_transaction", line)
+    stripe.put("balance_transaction", booked)
     if when > now:
         _watch(stripe, account, when)
-    return line
+    return booked
 
 
 def _watch(stripe: Stripe, account: str, when: int) -> None:
@@ -105,20 +110,18 @@ def book_charge(stripe: Stripe, charge: Obj) -> Obj:
     gross, currency, rate = convert(stripe, account, charge["amount"], charge["currency"])
     fees = _charge_fees(stripe, charge, gross, currency, rate)
     at_once = type == "card" and card(charge["_number"]).at_once
-    line = post(
-        stripe,
-        account,
+    line = Line(
         gross,
         currency,
         "charge" if type == "card" else "payment",
         charge["id"],
+        charge["description"],
         fees=fees,
         exchange_rate=rate,
         available_on=None if at_once else midnight_in(stripe, DELAY_DAYS),
-        description=charge["description"],
     )
     previous: Obj = {"balance_transaction": None}
-    charge["balance_transaction"] = line["id"]
+    charge["balance_transaction"] = post(stripe, account, line)["id"]
     if charge["application_fee_amount"]:
         previous["application_fee"] = None
         charge["application_fee"] = _application_fee(stripe, charge)["id"]
@@ -142,7 +145,7 @@ def _charge_fees(stripe: Stripe, charge: Obj, gross: int, currency: str, rate: f
 
 def _application_fee(stripe: Stripe, charge: Obj) -> Obj:
     amount, id = charge["application_fee_amount"], stripe.id("fee_1")
-    line = post(stripe, PLATFORM, amount, charge["currency"], "application_fee", id)
+    line = post(stripe, PLATFORM, Line(amount, charge["currency"], "application_fee", id))
     fee: Obj = {
         "id": id,
         "object": "application_fee",
@@ -173,7 +176,7 @@ def refund_application_fee(stripe: Stripe, charge: Obj, amount: int) -> Obj | No
         return None
     part = min(fee["amount"] * amount // charge["amount"], fee["amount"] - fee["amount_refunded"])
     id = stripe.id("fr_1")
-    line = post(stripe, PLATFORM, -part, fee["currency"], "application_fee_refund", id)
+    line = post(stripe, PLATFORM, Line(-part, fee["currency"], "application_fee_refund", id))
     back: Obj = {
         "id": id,
         "object": "fee_refund",

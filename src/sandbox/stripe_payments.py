@@ -271,12 +271,14 @@ def fail_late(stripe: Stripe, charge: Obj, failure: str = "insufficient_funds") 
     line = stripe_ledger.post(
         stripe,
         charge["_account"],
-        -gross,
-        currency,
-        "payment_failure_refund",
-        charge["id"],
-        exchange_rate=rate,
-        description="Payment failure refund",
+        stripe_ledger.Line(
+            -gross,
+            currency,
+            "payment_failure_refund",
+            charge["id"],
+            exchange_rate=rate,
+            description="Payment failure refund",
+        ),
     )
     charge["failure_balance_transaction"] = line["id"]
     if intent is not None:

@@ -53,9 +53,10 @@ def manual(stripe: Stripe, account: str, params: Obj) -> Obj:
 
 def _pay_out(stripe: Stripe, account: str, currency: str, lines: list[Obj], amount: int) -> Obj:
     payout = _build(stripe, account, currency, amount, automatic=bool(lines))
-    line = stripe_ledger.post(stripe, account, -amount, currency, "payout", payout["id"], description="STRIPE PAYOUT")
+    booked = stripe_ledger.Line(-amount, currency, "payout", payout["id"], "STRIPE PAYOUT")
+    line = stripe_ledger.post(stripe, account, booked)
     payout["balance_transaction"] = line["id"]
-    # A manual payout's own line is settled with it too: no later automatic payout may count it again as its own.
+    # A manual payout's line stays open, so that the next automatic payout nets it out.
     for own in [*lines, line] if lines else []:
         own["_payout"] = payout["id"]
         stripe.put("balance_transaction", own)
@@ -117,15 +118,10 @@ def fail(stripe: Stripe, payout: Obj, code: str = "no_account") -> bool:
     """The payout comes back, even one that was paid; False when it had failed or was cancelled."""
     if payout["status"] not in ("pending", "in_transit", "paid"):
         return False
-    line = stripe_ledger.post(
-        stripe,
-        payout["_account"],
-        payout["amount"],
-        payout["currency"],
-        "payout_failure",
-        payout["id"],
-        description="STRIPE PAYOUT FAILURE",
+    back = stripe_ledger.Line(
+        payout["amount"], payout["currency"], "payout_failure", payout["id"], "STRIPE PAYOUT FAILURE"
     )
+    line = stripe_ledger.post(stripe, payout["_account"], back)
     payout |= {"status": "failed", "failure_code": code, "failure_balance_transaction": line["id"]}
     payout["failure_message"] = FAILURES.get(code, FAILURES["could_not_process"])
     stripe.put("payout", payout)

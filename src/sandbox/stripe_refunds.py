@@ -101,13 +101,15 @@ def _pay(stripe: Stripe, refund: Obj, charge: Obj) -> None:
     line = stripe_ledger.post(
         stripe,
         refund["_account"],
-        -gross,
-        currency,
-        type,
-        refund["id"],
-        fees=fees,
-        exchange_rate=rate,
-        description=description,
+        stripe_ledger.Line(
+            -gross,
+            currency,
+            type,
+            refund["id"],
+            fees=fees,
+            exchange_rate=rate,
+            description=description,
+        ),
     )
     refund |= {"status": "succeeded", "pending_reason": None, "balance_transaction": line["id"]}
     stripe.put("refund", refund)
@@ -148,12 +150,14 @@ def _return_money(stripe: Stripe, refund: Obj) -> None:
         line = stripe_ledger.post(
             stripe,
             refund["_account"],
-            -taken["amount"],
-            taken["currency"],
-            "refund_failure",
-            refund["id"],
-            exchange_rate=taken["exchange_rate"],
-            description="REFUND FAILURE",
+            stripe_ledger.Line(
+                -taken["amount"],
+                taken["currency"],
+                "refund_failure",
+                refund["id"],
+                exchange_rate=taken["exchange_rate"],
+                description="REFUND FAILURE",
+            ),
         )
         refund["failure_balance_transaction"] = line["id"]
 

@@ -109,9 +109,10 @@ def _person(account: Obj, form: dict[str, str]) -> None:
 
 def _bank(stripe: Stripe, account: Obj, form: dict[str, str]) -> None:
     if form.get("account_number"):
-        pair = (form.get("routing", ""), form["account_number"])
-        bank = {"id": stripe.id("ba_1"), "routing": pair[0], "number": pair[1], "fails": FAILING_BANKS.get(pair)}
-        account["_setup"]["bank"] = bank
+        pair, kept = (form.get("routing", ""), form["account_number"]), account["_setup"].get("bank") or {}
+        same = (kept.get("routing"), kept.get("number")) == pair
+        bank = {"routing": pair[0], "number": pair[1], "fails": FAILING_BANKS.get(pair)}
+        account["_setup"]["bank"] = bank | {"id": kept["id"] if same else stripe.id("ba_1")}
 
 
 def finish(stripe: Stripe, account: Obj) -> None:

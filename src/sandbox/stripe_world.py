@@ -57,6 +57,7 @@ class Stripe:
         self.request: Obj = {"id": None, "idempotency_key": None}
         for kind in KINDS:
             world.store.index(f"stripe.{kind}", "account", lambda obj: obj["_account"])
+        world.store.index("_delivery", "stripe_event", lambda row: row["meta"].get("event"))
         world.store.index("stripe.balance_transaction", "payout", lambda obj: obj.get("_payout"))
         world.store.index("stripe.balance_transaction", "source", lambda obj: obj["source"])
         world.store.index("stripe.checkout.session", "payment_intent", lambda obj: obj["payment_intent"])
