@@ -15,8 +15,8 @@ from app.core.errors import NotFound
 from app.core.tokens import derive_token, read_token, token_hash
 
 __all__ = [
-    "address", "ensure", "find", "find_expired", "mark_requested", "of_invoice", "publish", "qr_text", "revoke", "seen", "set_active",
-    "set_allow_part", "take_back_request", "token_of",
+    "address", "ensure", "find", "find_expired", "mark_requested", "of_invoice", "publish", "qr_text", "revoke", "seen",
+    "set_active", "set_allow_part", "take_back_request", "token_of",
 ]  # fmt: skip
 
 _INSERT = """
@@ -86,7 +86,8 @@ async def revoke(keys: Keys, merchant_id: UUID, link_id: UUID) -> Any:
             raise NotFound
         version = row["version"] + 1
         row = await db.fetch_row(
-            "UPDATE pay_link SET version = $2, previous_hash = token_hash, token_hash = $3, in_xero_at = NULL, qr_in_xero_at = NULL "
+            "UPDATE pay_link SET version = $2, previous_hash = token_hash, token_hash = $3, in_xero_at = NULL, "
+            "qr_in_xero_at = NULL "
             "WHERE id = $1 RETURNING *",
             link_id, version, token_hash(keys.find, derive_token(keys.link, str(link_id), version)),
         )  # fmt: skip
