@@ -15,7 +15,7 @@ WEEKS = 11
 
 _WAITING = f"""
 SELECT i.currency, count(*) AS open, sum(i.due_minor)::bigint AS due, count(l.requested_at) AS requested,
-  count(*) FILTER (WHERE i.due_on < $2) AS overdue, 
+  count(*) FILTER (WHERE i.due_on < $2) AS overdue,
   COALESCE(sum(i.due_minor) FILTER (WHERE i.due_on < $2), 0)::bigint AS overdue_due,
   min(i.due_on) FILTER (WHERE i.due_on < $2) AS oldest
 FROM invoice i LEFT JOIN pay_link l ON l.invoice = i.id
