@@ -13,7 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 
-from sandbox import control, stripe_api, stripe_pages, xero
+from sandbox import console, control, stripe_api, stripe_pages, xero
 from sandbox.gate import Gate
 from sandbox.pages import HERE
 from sandbox.world import World
@@ -24,7 +24,7 @@ _SCHEMA = OpenAPIConfig(title="Sandbox control API", version="1", path="/_schema
 def create_app(world: World) -> Gate:
     """Everything this world serves, as one ASGI application; its lifespan runs the clock."""
     kit, tokens = xero.make_kit(world)
-    platforms = [*xero.routes(kit, tokens), *stripe_api.routes(world), *stripe_pages.routes(world)]
+    platforms = [*xero.routes(kit, tokens), *stripe_api.routes(world), *stripe_pages.routes(world), *console.routes()]
     world.seed_once()
 
     def give_world() -> World:

@@ -1,0 +1,268 @@
+"""The bookkeeper's desk: what people do inside Xero itself, as control routes under ``/_xero``.
+
+Each takes a form or JSON. A form is answered with a redirect back to the page it stood on, JSON with the object. Xero's own
+rules hold here too: a bookkeeper cannot void a paid invoice either (409 with the reason).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from sandbox.pages import see_other
+from sandbox.store import Obj
+from sandbox.world import World
+from sandbox.xero_accounting import Kit
+from sandbox.xero_accounting.credits import save_note
+from sandbox.xero_accounting.invoice_parts import note_history, online_address
+from sandbox.xero_ledger import lock_problem
+from sandbox.xero_lines import totals
+from sandbox.xero_seed import blank_invoice
+from sandbox.xero_wire import cents, read_day
+
+Web = Request[Any, Any, Any]
+
+
+def refused(reason: str) -> HTTPException:
+    """409: Xero would not let a person do this either."""
+    return HTTPException(status_code=409, detail=reason)
+
+
+class Desk:
+    """Operations of a person working in Xero; every one settles the ledger and so tells the webhooks."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit, self._world = kit, kit.world
+
+    def organisation(self, key: str) -> Obj:
+        """By tenant id or short name (harrow, kowhai, wren, demo); raises a 404."""
+        for row in self._world.store.all("xero.organisation"):
+            if key in (row["id"], row["key"]):
+                return row
+        raise HTTPException(status_code=404, detail="No such organisation.")
+
+    def row(self, kind: str, id: str) -> Obj:
+        """Any object by id; raises a 404."""
+        row = self._world.store.get(kind, id)
+        if row is None:
+            raise HTTPException(status_code=404, detail="No such object.")
+        return row
+
+    def create_invoice(self, organisation: Obj, given: Obj) -> Obj:
+        """A sales invoice of one line without tax: contact (id), amount, due, reference, status."""
+        contacts = self._world.store.by("xero.contact", "tenant", organisation["id"])
+        contact = given.get("contact") or contacts[0]["id"]
+        number = given.get("number") or f"{organisation['prefix']}{organisation['next_number']}"
+        organisation["next_number"] += 1
+        self._world.store.put("xero.organisation", organisation["id"], organisation)
+        row = blank_invoice("ACCREC", number, contact, given.get("currency") or organisation["currency"])
+        themes = self._world.store.by("xero.theme", "tenant", organisation["id"])
+        row |= {"id": self._world.ids.uuid(), "tenant": organisation["id"], "theme": themes[0]["id"]}
+        today = self._kit.ledger.today(organisation)
+        row |= {"date": today, "due": read_day(given.get("due") or today), "reference": given.get("reference") or ""}
+        row |= {"status": given.get("status") or "AUTHORISED", **self._one_line(given.get("amount") or "100.00")}
+        return self._kit.ledger.settle("xero.invoice", row, "CREATE")
+
+    def change_invoice(self, row: Obj, given: Obj) -> Obj:
+        """Change amount, contact, due, reference or the contact's e-mail, as far as Xero lets a person."""
+        self._check_open(row)
+        applied = self._kit.ledger.paid(row) + self._kit.ledger.credited(row)
+        if given.get("amount"):
+            line = self._one_line(given["amount"], row["lines"][0]["description"] if row["lines"] else "Work")
+            if line["total"] != row["total"] and applied:
+                raise refused("This document cannot be edited as it has a payment or credit note allocated to it.")
+            if line["total"] != row["total"]:
+                row |= line
+        if given.get("due"):
+            row["due"] = read_day(given["due"])
+        for name in ("contact", "reference", "currency", "theme"):
+            if given.get(name):
+                row[name] = given[name]
+        return self._kit.ledger.settle("xero.invoice", row)
+
+    def set_status(self, row: Obj, status: str) -> Obj:
+        """Approve, void or delete."""
+        self._check_open(row)
+        allowed = {"DRAFT": {"AUTHORISED", "DELETED"}, "SUBMITTED": {"AUTHORISED", "DELETED"}, "AUTHORISED": {"VOIDED"}}
+        if status not in allowed.get(row["status"], set()):
+            raise refused(f"An invoice that is {row['status']} cannot become {status}.")
+        if status == "VOIDED" and (self._kit.ledger.paid(row) or self._kit.ledger.credited(row)):
+            raise refused("Remove the payments and credits first.")
+        row["status"] = status
+        return self._kit.ledger.settle("xero.invoice", row)
+
+    def pay(self, row: Obj, given: Obj) -> Obj:
+        """Record a payment made elsewhere, into the business bank account unless told otherwise."""
+        due = self._kit.ledger.due(row)
+        amount = cents(given["amount"]) if given.get("amount") else due
+        if row["status"] != "AUTHORISED" or not 0 < amount <= due:
+            raise refused("The amount must be between 0.01 and the amount due of an approved invoice.")
+        code = given.get("account") or "090"
+        account = next(a for a in self._world.store.by("xero.account", "tenant", row["tenant"]) if a["code"] == code)
+        organisation = self.row("xero.organisation", row["tenant"])
+        date = read_day(given["date"]) if given.get("date") else self._kit.ledger.today(organisation)
+        values = {"tenant": row["tenant"], "target_kind": "xero.invoice", "target": row["id"], "account": account["id"]}
+        values |= {"date": date, "amount": amount, "bank_amount": amount, "rate": row["rate"], "app": False}
+        values |= {"reference": given.get("reference") or "Paid elsewhere"}
+        kind = "ACCRECPAYMENT" if row["type"] == "ACCREC" else "ACCPAYPAYMENT"
+        note_history(self._kit, row, "Paid", f"Payment of {amount / 100:.2f}", "Bookkeeper")
+        return self._kit.ledger.post_payment({**values, "type": kind})
+
+    def credit(self, row: Obj, given: Obj) -> Obj:
+        """Raise a credit note for the invoice's contact and apply it."""
+        amount = cents(given["amount"]) if given.get("amount") else self._kit.ledger.due(row)
+        if row["status"] != "AUTHORISED" or not 0 < amount <= self._kit.ledger.due(row):
+            raise refused("The amount must be between 0.01 and the amount due of an approved invoice.")
+        organisation = self.row("xero.organisation", row["tenant"])
+        today = self._kit.ledger.today(organisation)
+        values = {"contact": row["contact"], "date": today, "status": "AUTHORISED", "line_amount_types": "NoTax"}
+        lines = self._one_line(f"{amount / 100:.2f}", f"Credit for {row['number']}")
+        note = save_note(self._kit, organisation, {**values, **lines, "reference": "", "currency": row["currency"]})
+        return self._kit.ledger.allocate("xero.creditnote", note, row, amount, today)
+
+    def remove_payment(self, payment: Obj) -> Obj:
+        """Remove a payment, reconciled or not: a person may."""
+        if payment["status"] == "DELETED":
+            raise refused("Already removed.")
+        return self._kit.ledger.remove_payment(payment)
+
+    def reconcile(self, payment: Obj) -> Obj:
+        """Mark a payment as matched with the bank statement."""
+        payment["reconciled"] = True
+        payment["updated"] = int(self._world.clock.timestamp() * 1000)
+        return self._world.store.put("xero.payment", payment["id"], payment)
+
+    def lock(self, organisation: Obj, given: Obj) -> Obj:
+        """Lock everything up to a day (period_lock, year_lock); an empty value unlocks."""
+        for name in ("period_lock", "year_lock"):
+            if name in given:
+                organisation[name] = read_day(given[name]) if given[name] else None
+        return self._world.store.put("xero.organisation", organisation["id"], organisation)
+
+    def paste_payment_url(self, organisation: Obj, given: Obj) -> Obj:
+        """Settings, Online payments, Custom Payment URL: paste it and use it for a branding theme (all when none named)."""
+        if not given.get("url"):
+            raise refused("A payment URL is needed.")
+        id = self._world.ids.uuid()
+        service = {"id": id, "tenant": organisation["id"], "name": given.get("name") or "Pay online"}
+        service |= {"url": given["url"], "text": given.get("text") or "Pay now"}
+        service["updated"] = int(self._world.clock.timestamp() * 1000)
+        self._world.store.put("xero.paymentservice", id, service)
+        for theme in self._world.store.by("xero.theme", "tenant", organisation["id"]):
+            if given.get("theme") in (None, "", theme["id"]):
+                theme["services"] = [id]
+                self._world.store.put("xero.theme", theme["id"], theme)
+        return service
+
+    def disconnect(self, organisation: Obj) -> Obj:
+        """Disconnect the app from Xero's side, for everyone: nobody is told."""
+        rows = list(self._world.store.find("xero.connection", tenant=organisation["id"]))
+        for row in rows:
+            self._world.store.delete("xero.connection", row["id"])
+        return {"disconnected": len(rows)}
+
+    def set_account(self, account: Obj, status: str) -> Obj:
+        """Archive or restore an account."""
+        account |= {"status": status, "updated": int(self._world.clock.timestamp() * 1000)}
+        return self._world.store.put("xero.account", account["id"], account)
+
+    def set_contact(self, contact: Obj, given: Obj) -> Obj:
+        """Change a contact's name or e-mail, or archive it."""
+        for name in ("name", "email", "status"):
+            if name in given:
+                contact[name] = given[name]
+        return self._kit.ledger.touch("xero.contact", contact)
+
+    def _check_open(self, row: Obj) -> None:
+        if row["status"] in ("VOIDED", "DELETED"):
+            raise refused(f"This invoice is {row['status']}.")
+        locked = lock_problem(self.row("xero.organisation", row["tenant"]), row["date"])
+        if locked is not None:
+            raise refused(locked)
+
+    def _one_line(self, amount: str, description: str = "Work") -> Obj:
+        try:
+            price = cents(amount)
+        except ValueError as problem:
+            raise refused(str(problem)) from problem
+        line = {"id": self._world.ids.uuid(), "description": description, "quantity": "1", "unit": f"{price / 100:.2f}"}
+        line |= {"account": "200", "tax_type": "NONE"}
+        row = {**line, "tax": 0, "amount": price, "discount": None}
+        return {"lines": [row], "line_amount_types": "NoTax", **totals([row], "NoTax")}
+
+
+async def given_by(request: Web) -> Obj:
+    """The fields of a form or of a JSON object."""
+    if request.headers.get("content-type", "").startswith("application/json"):
+        body = await request.body()
+        return dict(msgspec.json.decode(body)) if body.strip() else {}
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
+def told(request: Web, result: Any) -> Response[Any]:
+    """Back to the page the form stood on, or the object as JSON."""
+    if "text/html" in request.headers.get("accept", ""):
+        back = urlsplit(request.headers.get("referer", "/"))
+        return see_other(back.path or "/")
+    return Response(msgspec.json.encode(result), media_type="application/json", status_code=200)
+
+
+def routes(kit: Kit) -> list[ControllerRouterHandler]:
+    """``/_xero/…``."""
+    desk = Desk(kit)
+    made: list[ControllerRouterHandler] = []
+
+    def action(path: str, kind: str, name: str, act: Callable[[Obj, Obj], Any]) -> None:
+        @post(f"/_xero/{path}/{{id:str}}/{name}", name=f"{path} {name}", status_code=200)
+        async def handler(request: Web, id: str) -> Response[Any]:
+            subject = desk.organisation(id) if path == "organisations" else desk.row(kind, id)
+            return told(request, act(subject, await given_by(request)))
+
+        made.append(handler)
+
+    action("organisations", "xero.organisation", "invoices", desk.create_invoice)
+    action("organisations", "xero.organisation", "lock", desk.lock)
+    action("organisations", "xero.organisation", "payment_url", desk.paste_payment_url)
+    action("organisations", "xero.organisation", "disconnect", lambda row, _given: desk.disconnect(row))
+    action("invoices", "xero.invoice", "change", desk.change_invoice)
+    action("invoices", "xero.invoice", "approve", lambda row, _given: desk.set_status(row, "AUTHORISED"))
+    action("invoices", "xero.invoice", "void", lambda row, _given: desk.set_status(row, "VOIDED"))
+    action("invoices", "xero.invoice", "delete", lambda row, _given: desk.set_status(row, "DELETED"))
+    action("invoices", "xero.invoice", "pay", desk.pay)
+    action("invoices", "xero.invoice", "credit", desk.credit)
+    action("payments", "xero.payment", "remove", lambda row, _given: desk.remove_payment(row))
+    action("payments", "xero.payment", "reconcile", lambda row, _given: desk.reconcile(row))
+    action("accounts", "xero.account", "archive", lambda row, _given: desk.set_account(row, "ARCHIVED"))
+    action("accounts", "xero.account", "restore", lambda row, _given: desk.set_account(row, "ACTIVE"))
+    action("contacts", "xero.contact", "change", desk.set_contact)
+
+    @get("/_xero/organisations")
+    async def organisations(world: World) -> list[Obj]:
+        return world.store.all("xero.organisation")
+
+    @get("/_xero/organisations/{id:str}/invoices")
+    async def invoices(id: str) -> list[Obj]:
+        rows = kit.world.store.by("xero.invoice", "tenant", desk.organisation(id)["id"])
+        return [{**row, "amount_due": kit.ledger.due(row)} for row in rows]
+
+    @get("/_xero/invoices/{id:str}/online")
+    async def online(id: str) -> Obj:
+        return {"url": online_address(kit, desk.row("xero.invoice", id))}
+
+    @get("/_xero/webhook")
+    async def subscription() -> Obj:
+        return kit.webhooks.state()
+
+    @post("/_xero/webhook/check", status_code=200)
+    async def check(request: Web) -> Response[Any]:
+        kit.webhooks.check()
+        return told(request, kit.webhooks.state())
+
+    return [*made, organisations, invoices, online, subscription, check]
+

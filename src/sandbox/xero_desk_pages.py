@@ -1,0 +1,62 @@
+"""The console's Xero pages: an organisation with its invoices and settings, one invoice with all one can do to it."""
+
+from __future__ import annotations
+
+from litestar import Response, get
+from litestar.types import ControllerRouterHandler
+
+from sandbox.pages import page
+from sandbox.xero_accounting import Kit
+from sandbox.xero_accounting.invoice_parts import online_address
+from sandbox.xero_desk import Desk
+from sandbox.xero_ledger import bank_postings
+
+INVOICES_SHOWN = 300
+
+
+def routes(kit: Kit) -> list[ControllerRouterHandler]:
+    """``/console/xero/…``."""
+    desk, store = Desk(kit), kit.world.store
+
+    @get("/console/xero/{key:str}")
+    async def organisation(key: str, q: str = "") -> Response[str]:
+        row = desk.organisation(key)
+        contacts = {contact["id"]: contact for contact in store.by("xero.contact", "tenant", row["id"])}
+        found = [
+            invoice
+            for invoice in reversed(store.by("xero.invoice", "tenant", row["id"]))
+            if q.lower() in f"{invoice['number']} {invoice['reference']} {contacts[invoice['contact']]['name']}".lower()
+        ]
+        banks = [account for account in store.by("xero.account", "tenant", row["id"]) if account["type"] == "BANK"]
+        return page(
+            "console/organisation.html",
+            organisation=row,
+            invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
+            count=len(found),
+            contacts=contacts,
+            banks=[(account, sum(amount for _, amount, _ in bank_postings(kit.world, account["id"]))) for account in banks],
+            themes=store.by("xero.theme", "tenant", row["id"]),
+            services={service["id"]: service for service in store.by("xero.paymentservice", "tenant", row["id"])},
+            connections=list(store.find("xero.connection", tenant=row["id"])),
+            q=q,
+        )
+
+    @get("/console/xero/invoices/{id:str}")
+    async def invoice(id: str) -> Response[str]:
+        row = desk.row("xero.invoice", id)
+        online = online_address(kit, row) if row["status"] not in ("DRAFT", "DELETED") else None
+        return page(
+            "console/invoice.html",
+            row=row,
+            organisation=desk.row("xero.organisation", row["tenant"]),
+            contacts=store.by("xero.contact", "tenant", row["tenant"]),
+            contact=store.get("xero.contact", row["contact"]),
+            due=kit.ledger.due(row),
+            payments=store.by("xero.payment", "target", id),
+            allocations=kit.ledger.allocations(id),
+            history=list(reversed(store.by("xero.history", "owner", id))),
+            files=store.by("xero.attachment", "owner", id),
+            online=online,
+        )
+
+    return [organisation, invoice]

@@ -1,0 +1,36 @@
+"""A sandbox process on a free port, and a person who uses it over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox.process import Sandbox
+from tests.sandbox.xero_people import CALLBACK, LIFTED, Person
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox process for the whole session."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Iterator[Sandbox]:
+    """The process with its default world, our callback registered, limits lifted, no webhooks."""
+    running.control("POST", "/_reset")
+    app = {"redirect_uris": [CALLBACK], "webhook_url": None, "webhook_key": None, "limits": LIFTED}
+    modes = {"offline": False, "filter_broken": False, "search_lag_seconds": 0, "idempotency_seconds": 360}
+    modes |= {"idempotency_scope": "app", "cache_errors": True, "refresh_grace_seconds": 1800}
+    running.config(**app, modes=modes, connections_max=5)
+    yield running
+    running.close_browsers()
+
+
+@pytest.fixture
+def hannah(sandbox: Sandbox) -> Person:
+    """Connected to Harrow & Finch Joinery with every scope."""
+    return Person(sandbox).connect("Harrow & Finch Joinery Ltd")
