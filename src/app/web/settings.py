@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Response, get, post
 
-from app.books import connections
+from app.books import connections, writeback
 from app.clients.bundle import Clients
 from app.core.clock import now
 from app.core.errors import NotFound, Refused
@@ -78,6 +78,7 @@ class SettingsController(Controller):
             link_every_invoice=habits["link_every_invoice"],
             mail_on_trouble=habits["mail_on_trouble"],
         )
+        await writeback.account_chosen(connection["id"])
         if shown.first_time:
             return see_other("/setup")
         return see_other(f"/settings/accounts?connection={connection['id']}", "Saved.")
