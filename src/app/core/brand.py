@@ -84,7 +84,9 @@ def on_colour(fill: str) -> str:
 def shade(fill: str, label: str, step: float) -> str:
     """The fill when hovered or pressed: darker while its label still reads, else lighter, so yellow stays yellow."""
     light, chroma, hue = to_oklch(fill)
-    for target in (light - step, max(light, 0.2) + step):
+    darker, lighter = light - step, max(light, 0.2) + step
+    # Near black a darker fill cannot be told from the fill itself.
+    for target in (darker, lighter) if light > 0.22 else (lighter,):
         out = from_oklch(target, chroma, hue)
         if abs(to_oklch(out)[0] - light) >= step * 0.6 and contrast(out, label) >= TEXT:
             return out
