@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox import stripe_banks, stripe_errors, stripe_requirements
+from sandbox import stripe_account_v1, stripe_banks, stripe_errors, stripe_requirements
 from sandbox.store import Obj
 from sandbox.stripe_events import emit, emit_thin
 from sandbox.stripe_money import SUPPORTED
@@ -194,7 +194,7 @@ def changing(stripe: Stripe, account: Obj) -> Iterator[Obj]:
         if after[suffix] != old:
             _thin(stripe, account, suffix)
     if before != after and stripe.modes.account_events:
-        emit(stripe, "account.updated", v1_view(stripe, account) | {"_account": account["id"]}, {})
+        emit(stripe, "account.updated", stripe_account_v1.view(account) | {"_account": account["id"]}, {})
 
 
 def _parts(account: Obj) -> dict[str, Any]:
@@ -265,21 +265,13 @@ def payment_methods(stripe: Stripe, account: str, currency: str) -> list[str]:
 def display_name(stripe: Stripe, account: str) -> str:
     """The name customers see."""
     row = stripe.find(KIND, account)
-    if row is None:
-        return "Platform"
-    business = row["identity"].get("business_details") or {}
-    trading = row["defaults"]["profile"].get("doing_business_as")
-    return str(trading or row["display_name"] or business.get("registered_name") or row["id"])
+    return "Platform" if row is None else stripe_account_v1.name_of(row)
 
 
 def descriptor_prefix(stripe: Stripe, account: str) -> str:
-    """The first part of the statement descriptor: set on the account, or the start of its name."""
+    """The first part of the statement descriptor."""
     row = stripe.find(KIND, account)
-    given = (row["configuration"]["merchant"].get("statement_descriptor") or {}).get("prefix") if row else None
-    letters = "".join(
-        char for char in display_name(stripe, account) if char.isascii() and (char.isalnum() or char == " ")
-    )
-    return str(given or letters[:10].strip() or "PAYMENT").upper()
+    return "PLATFORM" if row is None else stripe_account_v1.prefix_of(row)
 
 
 def bank_id(stripe: Stripe, account: str) -> str | None:
@@ -300,101 +292,3 @@ def pays_out_daily(stripe: Stripe, account: str) -> bool:
     if row is None or not row["_daily_payouts"]:
         return False
     return bool(stripe_requirements.capability(row, "payouts")["status"] == "active")
-
-
-def v1_view(stripe: Stripe, account: Obj) -> Obj:
-    """The same account as v1 shows it."""
-    merchant, identity = account["configuration"]["merchant"], account["identity"]
-    cards = stripe_requirements.capability(account, "card_payments")["status"]
-    payouts = stripe_requirements.capability(account, "payouts")["status"]
-    old = {"active": "active", "pending": "pending"}
-    responsible = account["defaults"]["responsibilities"]
-    support, profile = merchant.get("support") or {}, account["defaults"]["profile"]
-    return {
-        "id": account["id"],
-        "object": "account",
-        "business_profile": {
-            "annual_revenue": None,
-            "estimated_worker_count": None,
-            "mcc": merchant["mcc"],
-            "minority_owned_business_designation": None,
-            "name": profile.get("doing_business_as") or account["display_name"],
-            "product_description": profile.get("product_description"),
-            "support_address": support.get("address"),
-            "support_email": support.get("email"),
-            "support_phone": support.get("phone"),
-            "support_url": support.get("url"),
-            "url": profile.get("business_url"),
-        },
-        "business_type": identity.get("entity_type"),
-        "capabilities": {name: old.get(cards, "inactive") for name in (*merchant["_requested"], "transfers")},
-        "charges_enabled": cards == "active",
-        "controller": {
-            "fees": {"payer": "account" if responsible["fees_collector"] == "stripe" else "application"},
-            "is_controller": True,
-            "losses": {"payments": responsible["losses_collector"]},
-            "requirement_collection": responsible["requirements_collector"],
-            "stripe_dashboard": {"type": account["dashboard"]},
-            "type": "application",
-        },
-        "country": identity["country"],
-        "created": account["_created"],
-        "default_currency": account["defaults"]["currency"],
-        "details_submitted": not stripe_requirements.missing(account),
-        "email": account["contact_email"],
-        "external_accounts": _external_accounts(account),
-        "future_requirements": stripe_requirements.v1(account | {"_extras": [], "_checking": False, "_rejected": None})
-        | {"currently_due": [], "eventually_due": [], "past_due": [], "disabled_reason": None},
-        "metadata": account["metadata"],
-        "payouts_enabled": payouts == "active",
-        "requirements": stripe_requirements.v1(account),
-        "settings": _settings(stripe, account),
-        "tos_acceptance": {"date": (account["_setup"].get("terms") or {}).get("date")},
-        "type": "standard" if account["dashboard"] == "full" else account["dashboard"] or "none",
-    }
-
-
-def _external_accounts(account: Obj) -> Obj:
-    bank = account["_setup"].get("bank")
-    rows = []
-    if bank:
-        rows.append(
-            {
-                "id": bank["id"],
-                "object": "bank_account",
-                "account": account["id"],
-                "bank_name": "STRIPE TEST BANK",
-                "country": account["identity"]["country"],
-                "currency": account["defaults"]["currency"],
-                "default_for_currency": True,
-                "last4": bank["number"][-4:],
-                "routing_number": bank["routing"],
-                "status": "errored" if bank.get("fails") else "new",
-            }
-        )
-    return {"object": "list", "data": rows, "has_more": False, "url": f"/v1/accounts/{account['id']}/external_accounts"}
-
-
-def _settings(stripe: Stripe, account: Obj) -> Obj:
-    merchant = account["configuration"]["merchant"]
-    interval = "daily" if account["_daily_payouts"] else "manual"
-    return {
-        "branding": merchant["branding"],
-        "card_payments": {
-            "decline_on": merchant["card_payments"]["decline_on"],
-            "statement_descriptor_prefix": descriptor_prefix(stripe, account["id"]),
-            "statement_descriptor_prefix_kana": None,
-            "statement_descriptor_prefix_kanji": None,
-        },
-        "dashboard": {"display_name": display_name(stripe, account["id"]), "timezone": "Etc/UTC"},
-        "payments": {
-            "statement_descriptor": descriptor_prefix(stripe, account["id"]),
-            "statement_descriptor_kana": None,
-            "statement_descriptor_kanji": None,
-        },
-        "payouts": {
-            "debit_negative_balances": True,
-            "schedule": {"delay_days": 2, "interval": interval},
-            "statement_descriptor": None,
-        },
-    }

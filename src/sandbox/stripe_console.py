@@ -11,7 +11,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from sandbox import stripe_accounts, stripe_control, stripe_disputes, stripe_events, stripe_ledger, stripe_money
+from sandbox import stripe_accounts, stripe_actions, stripe_disputes, stripe_events, stripe_ledger, stripe_money
 from sandbox import stripe_requirements as wants
 from sandbox.pages import page, see_other
 from sandbox.store import Obj
@@ -176,7 +176,7 @@ async def do(stripe: Stripe, data: Form) -> Redirect:
     back = data.get("back", "")
     place = "/console/stripe" + (f"/{back}" if back and stripe.find(KIND, back) else "")
     try:
-        stripe_control.perform(stripe, data.get("path", ""), data.get("body", "{}").encode())
+        stripe_actions.perform(stripe, data.get("path", ""), data.get("body", "{}").encode())
     except StripeError as refusal:
         return Redirect(place, status_code=303, query_params={"problem": refusal.message})
     return see_other(place)

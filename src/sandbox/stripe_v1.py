@@ -1,6 +1,7 @@
 """The v1 operations: what each answers once ``stripe_http`` has checked who asks and with what."""
 
 from sandbox import (
+    stripe_account_v1,
     stripe_accounts,
     stripe_disputes,
     stripe_errors,
@@ -147,7 +148,7 @@ def own_account(call: Call) -> Obj:
     """``GET /v1/account``: the platform, or the account the call is scoped to."""
     if call.account == PLATFORM:
         return _platform(call)
-    return stripe_accounts.v1_view(call.stripe, call.stripe.need(stripe_accounts.KIND, call.account, PLATFORM))
+    return stripe_account_v1.view(call.stripe.need(stripe_accounts.KIND, call.account, PLATFORM))
 
 
 def _platform(call: Call) -> Obj:
@@ -176,13 +177,13 @@ def retrieve_account(call: Call) -> Obj:
     row = call.stripe.find(stripe_accounts.KIND, call.id)
     if row is None or not row["_connected"]:
         raise stripe_errors.account_invalid(call.stripe.world.config.stripe.secret_key, call.id)
-    return stripe_accounts.v1_view(call.stripe, row)
+    return stripe_account_v1.view(row)
 
 
 def list_accounts(call: Call) -> Obj:
     """``GET /v1/accounts``: the connected ones."""
     rows = [row for row in call.stripe.world.store.all("stripe.v2.core.account") if row["_connected"]]
-    shown = [stripe_accounts.v1_view(call.stripe, row) for row in rows]
+    shown = [stripe_account_v1.view(row) for row in rows]
     return stripe_lists.page(shown, call.params, call.path, "account")
 
 
