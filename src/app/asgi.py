@@ -6,6 +6,7 @@ from pathlib import Path
 
 from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
+from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.static_files import create_static_files_router
@@ -21,6 +22,7 @@ from app.web.routes import ROUTES
 from app.web.viewer import provide_clients, provide_form, provide_viewer
 from payportal.web import ROUTES as CUSTOMER_ROUTES
 
+FOR_EVER = CacheControlHeader(public=True, max_age=31_536_000, immutable=True)  # names carry a hash
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
 
@@ -49,7 +51,7 @@ def create_app(settings: Settings) -> Litestar:
 
 def _static() -> Router:
     return create_static_files_router(
-        path="/static", directories=[STATIC], cache_control=None, include_in_schema=False, name="static"
+        path="/static", directories=[STATIC], cache_control=FOR_EVER, include_in_schema=False, name="static"
     )
 
 

@@ -84,9 +84,9 @@ def _actor(broker: dramatiq.Broker, lane: work.Lane) -> Any:
     async def do(row_id: int) -> None:
         await work.run(lane, row_id)
 
-    return dramatiq.actor(
-        do, broker=broker, actor_name=f"work_{lane.table}", queue_name=lane.queue, max_retries=0
-    )
+    # No Retries middleware: when to come back stands in the row.
+    shell: Any = dramatiq.actor(broker=broker, actor_name=f"work_{lane.table}", queue_name=lane.queue)
+    return shell(do)
 
 
 class Sweep:
