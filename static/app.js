@@ -13,7 +13,10 @@ const say = (text) => {
   setTimeout(() => (snack.hidden = true), 10000)
 }
 
+// Browsers hide the clipboard on plain http; there the text is selected, ready for the keyboard.
 const copy = async (button) => {
+  button.parentElement.querySelector("input")?.select()
+  if (!navigator.clipboard) return
   await navigator.clipboard.writeText(button.dataset.copy)
   if (!button.dataset.said) return say("Copied")
   const label = button.querySelector("span"), before = label.textContent

@@ -149,7 +149,7 @@ PAGES: dict[str, dict[str, Context]] = {
     },
     "payportal/pay_state": {
         "processing": state("processing", method="Bank debit ending 6789"),
-        "confirming": state("confirming"),
+        "confirming": state("confirming", usually="", method=""),
         "paid": state("paid"),
         "part_paid": state("part_paid", left=gbp(30000)),
         "void": state("void", amount=None),
