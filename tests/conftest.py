@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.fixtures.sandbox",
     "tests.fixtures.browser",
     "tests.fixtures.product",
+    "tests.fixtures.till",
 ]
