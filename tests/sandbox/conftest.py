@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.sandbox.process import Sandbox
+from tests.sandbox.stripe_people import OWN_SECRET, SECRET, THIN_SECRET, Ears, Platform
 from tests.sandbox.xero_people import CALLBACK, LIFTED, Person
 
 
@@ -34,3 +35,26 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
 def hannah(sandbox: Sandbox) -> Person:
     """Connected to Harrow & Finch Joinery with every scope."""
     return Person(sandbox).connect("Harrow & Finch Joinery Ltd")
+
+
+@pytest.fixture
+def ears() -> Iterator[Ears]:
+    """A server that hears Stripe's webhooks."""
+    ears = Ears()
+    yield ears
+    ears.close()
+
+
+@pytest.fixture
+async def platform(sandbox: Sandbox, ears: Ears) -> AsyncIterator[Platform]:
+    """A Stripe platform with one endpoint for its accounts, one for itself and one for thin events."""
+    endpoints = [
+        {"url": f"{ears.url}/connect", "secret": SECRET, "connect": True},
+        {"url": f"{ears.url}/own", "secret": OWN_SECRET, "connect": False},
+        {"url": f"{ears.url}/thin", "secret": THIN_SECRET, "payload": "thin"},
+    ]
+    sandbox.control("POST", "/_config", {"stripe": {"endpoints": endpoints}})
+    platform = Platform(sandbox, ears)
+    yield platform
+    await platform.close()
+    sandbox.control("POST", "/_config", {"stripe": {"endpoints": []}})
