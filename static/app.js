@@ -52,6 +52,7 @@ addEventListener("click", (event) => {
 })
 
 addEventListener("change", ({ target }) => {
+  if (target.dataset.fills) byId(target.dataset.fills).value = target.value
   if (target.id === "all") boxes().forEach((box) => (box.checked = target.checked))
   if (target.id === "all" || target.name === "id") count()
 })
