@@ -219,7 +219,9 @@ async def test_a_sale_that_is_not_ours_is_left_alone(till: Till):
     """A payment the merchant took elsewhere with the same Stripe account makes nothing here and is not retried."""
     params = {
         "mode": "payment",
-        "line_items": [{"price_data": {"currency": "gbp", "unit_amount": 900, "product_data": {"name": "Mug"}}, "quantity": 1}],
+        "line_items": [
+            {"price_data": {"currency": "gbp", "unit_amount": 900, "product_data": {"name": "Mug"}}, "quantity": 1}
+        ],
         "success_url": "http://localhost:9/",
     }
     session = await till.clients.stripe.create_session(till.account, params, "elsewhere")
