@@ -48,7 +48,7 @@ docs: setup ## Write the generated pages: settings, states, .env.example
 	@$(BIN)/python scripts/build_docs.py
 
 screenshots: setup-test assets ## Take the README's pictures from a running demo
-	@$(BIN)/python scripts/screenshots.py
+	@$(BIN)/python -m scripts.screenshots
 
 lock: setup-dev ## Pin and hash requirements anew (UPGRADE=1 for newer versions)
 	@scripts/lock.sh
