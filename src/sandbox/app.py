@@ -9,6 +9,7 @@ from typing import cast
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.exceptions import MethodNotAllowedException
 from litestar.openapi import OpenAPIConfig
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
@@ -17,6 +18,7 @@ from sandbox import console, control, stripe_api, stripe_pages, xero
 from sandbox.gate import Gate
 from sandbox.pages import HERE
 from sandbox.world import World
+from sandbox.xero_call import wrong_verb
 
 _SCHEMA = OpenAPIConfig(title="Sandbox control API", version="1", path="/_schema")
 
@@ -47,6 +49,7 @@ def create_app(world: World) -> Gate:
         ],
         dependencies={"world": Provide(give_world, sync_to_thread=False)},
         openapi_config=_SCHEMA,
+        exception_handlers={MethodNotAllowedException: wrong_verb},
         lifespan=[running],
         request_max_body_size=10_000_000,
     )

@@ -71,8 +71,10 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True):
-    """When a fault strikes: the ``nth`` matching request, ``every`` so many, with probability ``p``, or always;
-    at most ``times``."""
+    """When a fault strikes: the ``nth`` matching request, ``every`` so many, with probability ``p``, or always.
+
+    At most ``times``.
+    """
 
     fault: Fault
     match: Match = msgspec.field(default_factory=Match)

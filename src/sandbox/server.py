@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -32,6 +35,29 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
 
+class StoppableServer(Server):
+    """Ends in order on SIGINT and SIGTERM, so that the process exits with 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Instead of uvicorn's, which raises the signal again once the server has stopped."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop)
+        yield
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start serving and say so."""
+        await super().startup(sockets)
+        if self.started:
+            print(self.ready, flush=True)
+
+    ready = ""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Bind before serving, so that port 0 is known; raises OSError when the port is taken."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -53,10 +79,6 @@ async def serve(app: Gate, sock: socket.socket, ready: str) -> None:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.01)
-    if server.started:
-        print(ready, flush=True)
-    await task
+    server = StoppableServer(config)
+    server.ready = ready
+    await server.serve(sockets=[sock])

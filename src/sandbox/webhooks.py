@@ -44,8 +44,11 @@ class Channel(msgspec.Struct):
 
 
 class Modes(msgspec.Struct, forbid_unknown_fields=True):
-    """Hostility of one channel: ``drop`` and ``forge`` the next n, ``duplicate`` each n times more, ``delay`` seconds,
-    ``reorder`` holds n deliveries and lets them go in reverse."""
+    """Hostility of one channel.
+
+    ``drop`` and ``forge`` the next n, ``duplicate`` each n times more, ``delay`` seconds, ``reorder`` holds n deliveries and
+    lets them go in reverse.
+    """
 
     drop: int = 0
     duplicate: int = 0

@@ -23,7 +23,9 @@ Answer = Response[bytes]
 class XeroProblem(Exception):
     """Any refusal; knows its own answer. ``rule`` is what the log says was broken."""
 
-    def __init__(self, status: int, body: dict[str, Any] | None, rule: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, body: dict[str, Any] | None, rule: str, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(rule)
         self.status, self.body, self.rule, self.headers = status, body, rule, headers
 
@@ -37,7 +39,9 @@ class XeroProblem(Exception):
 class Refused(XeroProblem):
     """401 or 403 in the problem schema, always JSON."""
 
-    def __init__(self, world: World, status: int, detail: str, rule: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, world: World, status: int, detail: str, rule: str, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(status, None, rule, headers)
         self._title = "Unauthorized" if status == 401 else "Forbidden"
         self._detail, self._instance = detail, world.ids.uuid()
@@ -203,6 +207,16 @@ def _refuse(request: Web, refusal: XeroProblem, call: Call | None) -> Answer:
     if call is None:
         return Response(b"Service Unavailable", status_code=refusal.status, media_type="text/plain")
     return refusal.answer(call)
+
+
+def wrong_verb(request: Web, _error: Exception) -> Answer:
+    """501 for a method an accounting endpoint does not have, 405 elsewhere."""
+    if not request.url.path.startswith("/xero/api/api.xro"):
+        return Response(b"", status_code=405)
+    broke(request.scope, "wrong verb")
+    message = "The Api Method called is not implemented"
+    body = {"ErrorNumber": 20, "Type": "ApiMethodNotImplementedException", "Message": message}
+    return Response(encode(body), status_code=501, media_type="application/json")
 
 
 def elements_of(body: Any, noun: str) -> list[dict[str, Any]]:

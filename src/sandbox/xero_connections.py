@@ -50,7 +50,9 @@ def _wire(world: World, row: Obj) -> dict[str, Any]:
     }
 
 
-def problem(status: int, title: str, detail: str, instance: str, headers: dict[str, str] | None = None) -> Response[bytes]:
+def problem(
+    status: int, title: str, detail: str, instance: str, headers: dict[str, str] | None = None
+) -> Response[bytes]:
     """The problem JSON of 401 and 403: a schema of its own, unlike that of 400."""
     body: dict[str, Any] = {
         "Type": None,

@@ -265,4 +265,3 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
         return told(request, kit.webhooks.state())
 
     return [*made, organisations, invoices, online, subscription, check]
-

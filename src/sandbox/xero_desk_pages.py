@@ -34,7 +34,9 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
             invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
             count=len(found),
             contacts=contacts,
-            banks=[(account, sum(amount for _, amount, _ in bank_postings(kit.world, account["id"]))) for account in banks],
+            banks=[
+                (account, sum(amount for _, amount, _ in bank_postings(kit.world, account["id"]))) for account in banks
+            ],
             themes=store.by("xero.theme", "tenant", row["id"]),
             services={service["id"]: service for service in store.by("xero.paymentservice", "tenant", row["id"])},
             connections=list(store.find("xero.connection", tenant=row["id"])),

@@ -34,8 +34,10 @@ class Documents:
     def invoice(
         self, row: Obj, *, lines: bool = True, single: bool = True, summary: bool = False, places: int = 4
     ) -> Wire:
-        """An invoice: with its ``lines`` when paged; the whole contact and attachments when ``single``;
-        ``summary`` leaves payments and attachments out."""
+        """An invoice: with its ``lines`` when paged, the whole contact and attachments when ``single``.
+
+        ``summary`` leaves payments and attachments out.
+        """
         paid, credited, due = self._ledger.paid(row), self._ledger.credited(row), self._ledger.due(row)
         wire: Wire = {"Type": row["type"], "InvoiceID": row["id"], "InvoiceNumber": row["number"]}
         wire["Reference"] = row["reference"]
@@ -136,7 +138,12 @@ class Documents:
             {"PhoneType": kind, "PhoneNumber": "", "PhoneAreaCode": "", "PhoneCountryCode": ""}
             for kind in ("DDI", "DEFAULT", "FAX", "MOBILE")
         ]
-        wire |= {"UpdatedDateUTC": instant(row["updated"]), "ContactGroups": [], "IsSupplier": False, "IsCustomer": True}
+        wire |= {
+            "UpdatedDateUTC": instant(row["updated"]),
+            "ContactGroups": [],
+            "IsSupplier": False,
+            "IsCustomer": True,
+        }
         if row["currency"]:
             wire["DefaultCurrency"] = row["currency"]
         return {**wire, "HasAttachments": False, "HasValidationErrors": False}
@@ -165,7 +172,10 @@ class Documents:
         wire |= {"PaymentType": row["type"], "Status": row["status"], **stamped(row), "HasAccount": True}
         if row["batch"]:
             wire["BatchPaymentID"] = row["batch"]
-        wire |= {"IsReconciled": row["reconciled"], "Account": {"AccountID": row["account"], "Code": account.get("code")}}
+        wire |= {
+            "IsReconciled": row["reconciled"],
+            "Account": {"AccountID": row["account"], "Code": account.get("code")},
+        }
         if target is not None and row["target_kind"] == "xero.invoice":
             wire["Invoice"] = self._paid_invoice(target)
         elif target is not None:

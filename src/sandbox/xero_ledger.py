@@ -71,7 +71,7 @@ class Ledger:
 
     def remaining(self, row: Obj) -> int:
         """RemainingCredit of a credit note, overpayment or prepayment: allocations and refunds lower it."""
-        used = sum(a["amount"] for a in self._world.store.by("xero.allocation", "source", row["id"]))
+        used = sum(int(a["amount"]) for a in self._world.store.by("xero.allocation", "source", row["id"]))
         return int(row["total"]) - used - self.paid(row)
 
     def settle(self, kind: str, row: Obj, event: str = "UPDATE", *, silent: bool = False) -> Obj:
@@ -166,7 +166,11 @@ def truth(world: World) -> dict[str, Any]:
 def _told(world: World, payment: Obj) -> Obj:
     target = world.store.get(payment["target_kind"], payment["target"]) or {}
     account = world.store.get("xero.account", payment["account"]) or {}
-    extra = {"invoice_number": target.get("number"), "currency": target.get("currency"), "account_code": account.get("code")}
+    extra = {
+        "invoice_number": target.get("number"),
+        "currency": target.get("currency"),
+        "account_code": account.get("code"),
+    }
     return {**payment, **extra}
 
 

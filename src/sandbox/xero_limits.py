@@ -66,9 +66,7 @@ class Limits:
             (b"x-minlimit-remaining", limits.minute, self._window(tenant, MINUTE)),
             (b"x-appminlimit-remaining", limits.app_minute, self._window("app", MINUTE)),
         )
-        return [
-            (name, str(max(0, limit - row["used"])).encode()) for name, limit, row in counted if limit is not None
-        ]
+        return [(name, str(max(0, limit - row["used"])).encode()) for name, limit, row in counted if limit is not None]
 
     def _refuse(self, tenant: str, name: str, window: Obj | None) -> Reply:
         headers = [*self._remaining(tenant), (b"x-rate-limit-problem", name.encode())]

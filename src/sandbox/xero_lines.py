@@ -32,7 +32,9 @@ def read_line(wire: dict[str, Any], kind: str, rates: Rates, default_tax: str, n
         raise LineProblem(f"The line total {given} does not match the expected line total {expected}")
     tax_type = str(wire.get("TaxType") or default_tax)
     if tax_type not in rates:
-        raise LineProblem(f"The TaxType code '{tax_type}' does not exist or cannot be used for this type of transaction.")
+        raise LineProblem(
+            f"The TaxType code '{tax_type}' does not exist or cannot be used for this type of transaction."
+        )
     if not description:
         raise LineProblem("Description must not be empty.")
     tax = _tax(amount, rates[tax_type], kind)

@@ -159,10 +159,21 @@ class Seeder:
         start = self._now_ms() - 7_000 * size
         for n in range(size - have):
             amount = 5_000 + (n * 7_919) % 300_000
-            line: Obj = {"description": "Joinery", "quantity": "1", "unit": f"{amount // 100}.{amount % 100:02}", "account": "200"}
+            line: Obj = {
+                "description": "Joinery",
+                "quantity": "1",
+                "unit": f"{amount // 100}.{amount % 100:02}",
+                "account": "200",
+            }
             line |= {"id": self._world.ids.uuid(), "tax_type": "NONE", "tax": 0, "amount": amount, "discount": None}
             row = blank_invoice("ACCREC", f"INV-{BULK_FIRST + n}", contacts[n % len(contacts)], org["currency"])
-            row |= {"status": "AUTHORISED", "date": days[n % 60], "due": days[30 + n % 90], "lines": [line], "theme": theme}
+            row |= {
+                "status": "AUTHORISED",
+                "date": days[n % 60],
+                "due": days[30 + n % 90],
+                "lines": [line],
+                "theme": theme,
+            }
             row |= {"subtotal": amount, "tax": 0, "total": amount}
             self._put("xero.invoice", org["id"], {**row, "updated": start + n * 7_000})
 

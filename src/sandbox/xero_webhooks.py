@@ -43,7 +43,9 @@ class XeroWebhooks:
         world.webhooks.register(
             Channel("xero", self._sign, TIMEOUT_SECONDS, RETRY_SECONDS, judge=_judge, done=self._attempted)
         )
-        world.webhooks.register(Channel("xero.intent", self._sign, TIMEOUT_SECONDS, [], judge=_judge, done=self._answered))
+        world.webhooks.register(
+            Channel("xero.intent", self._sign, TIMEOUT_SECONDS, [], judge=_judge, done=self._answered)
+        )
         world.on_config.append(self._reconfigured)
         world.clock.on("xero.intent", self._intent)
 
@@ -102,7 +104,7 @@ class XeroWebhooks:
         tail = f'"firstEventSequence": {first},"lastEventSequence": {last}, "entropy": "{entropy}"'
         return f'{{"events":{inner},{tail}}}'.encode()
 
-    def _sign(self, body: bytes, delivery: Obj, forge: bool) -> dict[str, str]:  # noqa: FBT001 - the channel's hook
+    def _sign(self, body: bytes, delivery: Obj, forge: bool) -> dict[str, str]:
         signed = signature(self._world.config.xero.webhook_key or "", body)
         if forge or not delivery["meta"]["good"]:
             signed = ("/" if signed[0] != "/" else "A") + signed[1:]

@@ -107,7 +107,7 @@ def _element(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return f"<{name}>{''.join(_element(k, v) for k, v in value.items())}</{name}>"
     if isinstance(value, list):
-        one = _IRREGULAR.get(name) or (name[:-1] if name.endswith("s") else name)
+        one = _IRREGULAR.get(name) or name.removesuffix("s")
         return f"<{name}>{''.join(_element(one, v) for v in value)}</{name}>"
     if isinstance(value, bool):
         return f"<{name}>{str(value).lower()}</{name}>"

@@ -24,7 +24,7 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
     """The process with its default world, our callback registered, limits lifted, no webhooks."""
     running.control("POST", "/_reset")
     app = {"redirect_uris": [CALLBACK], "webhook_url": None, "webhook_key": None, "limits": LIFTED}
-    modes = {"offline": False, "filter_broken": False, "search_lag_seconds": 0, "idempotency_seconds": 360}
+    modes: dict[str, object] = {"offline": False, "filter_broken": False, "search_lag_seconds": 0, "idempotency_seconds": 360}
     modes |= {"idempotency_scope": "app", "cache_errors": True, "refresh_grace_seconds": 1800}
     running.config(**app, modes=modes, connections_max=5)
     yield running

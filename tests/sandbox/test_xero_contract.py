@@ -115,9 +115,9 @@ def populate(person: Person) -> list[tuple[str, Any]]:
     bank, clearing = {"Code": "090"}, {"Code": "615"}
     line = {"Description": "Fee", "Quantity": 1, "UnitAmount": "20.00", "AccountCode": "404"}
     spend = {"Type": "SPEND", "Contact": {"Name": "Stripe"}, "BankAccount": clearing, "LineItems": [line]}
-    over = {"Type": "RECEIVE-OVERPAYMENT", "Contact": {"ContactID": contact}, "BankAccount": bank}
+    over: dict[str, Any] = {"Type": "RECEIVE-OVERPAYMENT", "Contact": {"ContactID": contact}, "BankAccount": bank}
     over |= {"LineItems": [{"Description": "Too much", "LineAmount": "50.00"}]}
-    note = {"Type": "ACCRECCREDIT", "Status": "AUTHORISED", "Contact": {"ContactID": contact}}
+    note: dict[str, Any] = {"Type": "ACCRECCREDIT", "Status": "AUTHORISED", "Contact": {"ContactID": contact}}
     note |= {"LineItems": [{"Description": "Goodwill", "Quantity": 1, "UnitAmount": "30.00", "AccountCode": "200"}]}
     new = {"Type": "ACCREC", "Contact": {"ContactID": contact}, "LineItems": [line], "DueDate": "2026-12-24"}
     png = b"\x89PNG\r\n\x1a\n0000"

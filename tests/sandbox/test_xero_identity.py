@@ -31,8 +31,7 @@ def test_discovery_endpoints_live_elsewhere_than_the_issuer(sandbox: Sandbox) ->
 
 
 def test_a_sign_in_gives_an_identity_that_verifies(sandbox: Sandbox) -> None:
-    """The id_token is RS256, five minutes long, for our client, with our nonce and a xero_userid, and no e-mail claim
-    of verification."""
+    """The id_token is RS256, lives five minutes, is for our client, with our nonce, and claims no verified e-mail."""
     person = Person(sandbox)
     tokens = person.redeem(person.code(scope="openid profile email")).json()
     told = claims(person, tokens["id_token"])

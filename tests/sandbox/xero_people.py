@@ -120,7 +120,12 @@ class Person:
 
     def api(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """A call to the accounting API as a good client makes it; ``headers`` are added to."""
-        headers = {**self.bearer, "xero-tenant-id": self.tenant, "accept": "application/json", **more.pop("headers", {})}
+        headers = {
+            **self.bearer,
+            "xero-tenant-id": self.tenant,
+            "accept": "application/json",
+            **more.pop("headers", {}),
+        }
         if body is not None:
             more["content"], headers["content-type"] = json.dumps(body), "application/json"
         return self.browser.request(method, f"/xero/api/api.xro/2.0{path}", headers=headers, **more)

@@ -110,7 +110,9 @@ def _lines(call: Call, wire: dict[str, Any], errors: list[str]) -> tuple[list[Ob
     kind = "NoTax" if wire.get("Type") == "RECEIVE-OVERPAYMENT" else str(wire.get("LineAmountTypes", "Inclusive"))
     items = wire.get("LineItems") or []
     if not items or (wire.get("Type") == "RECEIVE-OVERPAYMENT" and len(items) != 1):
-        errors.append("One or more line items must be specified" if not items else "An overpayment has exactly one line")
+        errors.append(
+            "One or more line items must be specified" if not items else "An overpayment has exactly one line"
+        )
         return [], kind
     rates = {row["type"]: Decimal(row["rate"]) for row in call.rows("xero.taxrate")}
     codes = {row["code"]: row for row in call.rows("xero.account") if row["status"] == "ACTIVE"}
@@ -243,7 +245,13 @@ def _read_transfer(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str
 
 def _create_transfer(kit: Kit, call: Call, body: Any) -> Answer:
     def make(values: Obj) -> dict[str, Any]:
-        row = {"id": call.world.ids.uuid(), "tenant": call.tenant, "status": "AUTHORISED", "created": call.now_ms, **values}
+        row = {
+            "id": call.world.ids.uuid(),
+            "tenant": call.tenant,
+            "status": "AUTHORISED",
+            "created": call.now_ms,
+            **values,
+        }
         return _transfer(kit, kit.ledger.touch("xero.banktransfer", row))
 
     return batch(call, body, "BankTransfers", "BankTransferID", lambda wire: _read_transfer(kit, call, wire), make)

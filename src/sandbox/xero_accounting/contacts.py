@@ -81,7 +81,13 @@ def save_contact(kit: Kit, call: Call, row: Obj | None, wire: dict[str, Any]) ->
         "currency": None,
         "address": {},
     }
-    names = {"Name": "name", "FirstName": "first", "LastName": "last", "EmailAddress": "email", "ContactStatus": "status"}
+    names = {
+        "Name": "name",
+        "FirstName": "first",
+        "LastName": "last",
+        "EmailAddress": "email",
+        "ContactStatus": "status",
+    }
     for wire_name, name in names.items():
         if wire_name in wire:
             row[name] = str(wire[wire_name] or "")

@@ -23,7 +23,23 @@ MOST_ATTACHMENTS, LARGEST_ATTACHMENT, LONGEST_NOTE = 10, 10_000_000, 2_500
 EMAILS_PER_DAY = {"DEMO": 0, "TRIAL": 20}
 EMAILS_PAYING = 1_000
 NOT_SUPPORTED = "The file couldn't be uploaded because it isn't a supported file type."
-EXTENSIONS = {"png", "jpg", "jpeg", "gif", "pdf", "svg", "txt", "csv", "doc", "docx", "xls", "xlsx", "zip", "xml", "html"}
+EXTENSIONS = {
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "pdf",
+    "svg",
+    "txt",
+    "csv",
+    "doc",
+    "docx",
+    "xls",
+    "xlsx",
+    "zip",
+    "xml",
+    "html",
+}
 
 
 def _refuse(*texts: str) -> XeroProblem:

@@ -75,9 +75,7 @@ def _list(kit: Kit, call: Call) -> Answer:
     summary = call.flag("summaryOnly")
     rows, pagination = page(call, rows, force=summary or call.param("Statuses") is not None)
     lines, places = pagination is not None and not summary, unit_places(call)
-    wires = [
-        kit.documents.invoice(row, lines=lines, single=False, summary=summary, places=places) for row in rows
-    ]
+    wires = [kit.documents.invoice(row, lines=lines, single=False, summary=summary, places=places) for row in rows]
     return call.answer("Invoices", wires, pagination)
 
 

@@ -156,7 +156,7 @@ def _conversion(
     if bank_currency not in (base, currency):
         errors.append("The bank account's currency must be that of the document or the base currency")  # *
         return "1", amount
-    if currency == base or bank_currency == currency:
+    if currency in (base, bank_currency):
         return target["rate"] if currency != base else "1", amount
     if wire.get("BankAmount") is not None:
         bank_amount = _amount(wire["BankAmount"], "BankAmount", errors)

@@ -1,0 +1,202 @@
+"""Webhooks of the sandbox's Xero: intent to receive, signatures over raw bytes, retries, disabling, replay."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.sandbox.process import Sandbox
+from tests.sandbox.receiver import Received, Receiver
+from tests.sandbox.xero_people import Person
+
+KEY = "LR+QgKlbRciIPYpi65tTKLaZ3FzLLofCNEQWrRXqWXJeDFrfexzfVI9SmnVuCWDJ4jnjHB9ECtOyxZSofRxwWw=="
+
+
+def is_signed(one: Received) -> bool:
+    digest = hmac.new(KEY.encode(), one.body, hashlib.sha256).digest()
+    return one.headers["x-xero-signature"] == base64.b64encode(digest).decode()
+
+
+def good(one: Received) -> tuple[int, bytes, dict[str, str]]:
+    """A receiver as Xero wants it: 200 when signed, 401 when not, never a body."""
+    return (200 if is_signed(one) else 401), b"", {}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    made.answer = good
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def subscribed(hannah: Person, receiver: Receiver) -> Person:
+    """Hannah's app with a healthy webhook."""
+    hannah.sandbox.config(webhook_url=receiver.url, webhook_key=KEY)
+    receiver.wait_for(4)
+    settle(hannah.sandbox)
+    assert hannah.sandbox.control("GET", "/_xero/webhook")["state"] == "ok"
+    receiver.got.clear()
+    return hannah
+
+
+def settle(sandbox: Sandbox) -> None:
+    sandbox.control("POST", "/_settle")
+
+
+def events(receiver: Receiver) -> list[dict[str, Any]]:
+    return [event for one in receiver.got for event in json.loads(one.body)["events"]]
+
+
+def change(person: Person, number: str = "INV-2041") -> str:
+    id = str(person.invoice(number)["InvoiceID"])
+    person.sandbox.control("POST", f"/_xero/invoices/{id}/change", {"reference": "changed"})
+    return id
+
+
+def test_the_public_vector() -> None:
+    """Xero's published key and body give the published signature: the key is text, not base64."""
+    body = b'{"events":[],"firstEventSequence": 0,"lastEventSequence": 0, "entropy": "LUWDSUDGSWNZVALZXBEV"}'
+    digest = hmac.new(KEY.encode(), body, hashlib.sha256).digest()
+    assert base64.b64encode(digest) == b"BjzNbYUfrzg4g8wxm+dKHaZVrKxr2m75E296fUbD1E4="
+
+
+def test_intent_to_receive_sends_good_and_bad_signatures(sandbox: Sandbox, receiver: Receiver) -> None:
+    """Saving the endpoint brings empty events, three with one character of the signature altered and one right."""
+    sandbox.config(webhook_url=receiver.url, webhook_key=KEY)
+    got = receiver.wait_for(4)
+    assert (4, 1) == (len(got), sum(is_signed(one) for one in got))
+    assert all(json.loads(one.body)["events"] == [] for one in got)
+    settle(sandbox)
+    assert sandbox.control("GET", "/_xero/webhook")["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (lambda _one: (200, b"", {}), "401 expected"),
+        (lambda one: (good(one)[0], b"ok", {}), "Response contains a body"),
+        (lambda one: (good(one)[0], b"", {"Set-Cookie": "a=b"}), "Response sets cookies"),
+    ],
+)
+def test_intent_fails_for_careless_receivers(sandbox: Sandbox, receiver: Receiver, answer: Any, problem: str) -> None:
+    """Taking bad signatures, a body or a cookie fails the intent to receive."""
+    receiver.answer = answer
+    sandbox.config(webhook_url=receiver.url, webhook_key=KEY)
+    receiver.wait_for(4)
+    settle(sandbox)
+    state = sandbox.control("GET", "/_xero/webhook")
+    assert state["state"] == "failed"
+    assert problem in state["problem"]
+
+
+def test_a_change_in_xero_is_told_in_raw_bytes(subscribed: Person, receiver: Receiver) -> None:
+    """An edit sends INVOICE UPDATE; the body's spacing is irregular, so re-serialised JSON would not verify."""
+    id = change(subscribed)
+    one = receiver.wait_for(1)[0]
+    event = json.loads(one.body)["events"][0]
+    assert ("INVOICE", "UPDATE", id) == (event["eventCategory"], event["eventType"], event["resourceId"])
+    assert (subscribed.tenant, "ORGANISATION") == (event["tenantId"], event["tenantType"])
+    assert event["resourceUrl"].endswith(f"/api.xro/2.0/Invoices/{id}")
+    assert len(event["eventDateUtc"]) == len("2025-05-01T14:32:04.198")
+    assert is_signed(one)
+    assert json.dumps(json.loads(one.body)).encode() != one.body
+
+
+def test_our_own_writes_echo(subscribed: Person, receiver: Receiver) -> None:
+    """A payment we write comes back as INVOICE UPDATE; there is no payment event."""
+    subscribed.pay("INV-2041", 10)
+    receiver.wait_for(1)
+    settle(subscribed.sandbox)
+    assert [("INVOICE", "UPDATE")] == [(event["eventCategory"], event["eventType"]) for event in events(receiver)]
+
+
+def test_organisations_not_connected_tell_nothing(subscribed: Person, receiver: Receiver) -> None:
+    """Only connected organisations send events."""
+    subscribed.sandbox.control("POST", "/_xero/organisations/kowhai/invoices", {"amount": "10"})
+    settle(subscribed.sandbox)
+    assert receiver.got == []
+
+
+def test_a_failure_is_retried_at_once_then_every_quarter_of_an_hour(subscribed: Person, receiver: Receiver) -> None:
+    """One immediate retry, then one per 15 minutes until it succeeds."""
+    answers = iter([500, 500, 500])
+    receiver.answer = lambda one: (next(answers, 200), b"", {})
+    change(subscribed)
+    receiver.wait_for(2)
+    settle(subscribed.sandbox)
+    assert len(receiver.got) == 2
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 900})
+    assert len(receiver.got) == 3
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 900})
+    assert len(receiver.got) == 4
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 3600})
+    assert len(receiver.got) == 4
+
+
+def test_after_a_day_it_is_disabled_and_replayed_in_order(subscribed: Person, receiver: Receiver) -> None:
+    """24 hours of failure disable the subscription; what happened meanwhile is replayed in order once healthy."""
+    receiver.answer = lambda _one: (500, b"", {})
+    first = change(subscribed)
+    receiver.wait_for(2)
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 25 * 3600})
+    assert len(receiver.got) == 98
+    assert subscribed.sandbox.control("GET", "/_xero/webhook")["state"] == "disabled"
+    subscribed.refresh()
+    second = change(subscribed, "INV-2047")
+    receiver.got.clear()
+    receiver.answer = good
+    subscribed.sandbox.control("POST", "/_xero/webhook/check")
+    receiver.wait_for(6)
+    settle(subscribed.sandbox)
+    assert [first, second] == [event["resourceId"] for event in events(receiver)]
+
+
+@pytest.mark.parametrize(("modes", "count"), [({"drop": 1}, 0), ({"duplicate": 2}, 3)])
+def test_webhooks_can_be_dropped_and_duplicated(
+    subscribed: Person, receiver: Receiver, modes: dict[str, int], count: int
+) -> None:
+    """The modes do what they say, seen from the receiver."""
+    subscribed.sandbox.control("POST", "/_webhooks", {"channel": "xero", "modes": modes})
+    change(subscribed)
+    settle(subscribed.sandbox)
+    assert count == len(receiver.got)
+    subscribed.sandbox.control("POST", "/_webhooks", {"channel": "xero", "modes": {}})
+
+
+def test_webhooks_can_be_reordered_delayed_and_forged(subscribed: Person, receiver: Receiver) -> None:
+    """Held deliveries come in reverse; a delayed one comes later; a forged one does not verify."""
+    sandbox = subscribed.sandbox
+    sandbox.control("POST", "/_webhooks", {"channel": "xero", "modes": {"reorder": 2}})
+    ids = [change(subscribed), change(subscribed, "INV-2047")]
+    receiver.wait_for(2)
+    assert ids[::-1] == [event["resourceId"] for event in events(receiver)]
+    sandbox.control("POST", "/_webhooks", {"channel": "xero", "modes": {"delay": 60}})
+    change(subscribed)
+    settle(sandbox)
+    assert len(receiver.got) == 2
+    sandbox.control("POST", "/_clock", {"advance": 61})
+    assert len(receiver.got) == 3
+    sandbox.control("POST", "/_webhooks", {"channel": "xero", "modes": {"forge": 1}})
+    receiver.answer = lambda _one: (200, b"", {})
+    change(subscribed)
+    assert not is_signed(receiver.wait_for(4)[3])
+    sandbox.control("POST", "/_webhooks", {"channel": "xero", "modes": {}})
+
+
+def test_redelivery_sends_the_same_bytes(subscribed: Person, receiver: Receiver) -> None:
+    """Redelivering repeats the body to the byte."""
+    change(subscribed)
+    receiver.wait_for(1)
+    settle(subscribed.sandbox)
+    id = subscribed.sandbox.control("GET", "/_webhooks?channel=xero")[-1]["id"]
+    subscribed.sandbox.control("POST", "/_webhooks", {"redeliver": id})
+    one, two = receiver.wait_for(2)
+    assert one.body == two.body
