@@ -17,7 +17,7 @@ from tests.walker import _Reader
 from tests.world import HARROW, option
 
 BASE = "http://localhost:8999"
-HANNAH, TOM = "Hannah Finch", "Tom Reid"
+HANNAH, TOM, PRIYA = "Hannah Finch", "Tom Harrow", "Priya Shah"
 
 
 def settings_for(sandbox: str, **more: str) -> Settings:
