@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from typing import Any
 
 import pytest
 import stripe
@@ -47,7 +48,8 @@ async def test_objects_are_invisible_from_the_platform_and_from_strangers(platfo
     """A session of one account is a 404 for the platform and for another account."""
     mine, other = platform.account(), platform.account("GB")
     session = await platform.session(mine)
-    for options in ({}, {"stripe_account": other}):
+    strangers: list[Any] = [{}, {"stripe_account": other}]
+    for options in strangers:
         with pytest.raises(stripe.InvalidRequestError) as refused:
             await platform.client.v1.checkout.sessions.retrieve_async(session.id, options=options)
         assert (404, "resource_missing") == (refused.value.http_status, refused.value.code)
@@ -63,8 +65,9 @@ async def test_stripe_context_selects_the_account_and_wins(platform: Platform) -
 
 async def test_stripe_account_among_the_parameters_is_unknown(platform: Platform) -> None:
     """stripe_account in params is refused as unknown instead of silently running on the platform."""
+    params: Any = {"stripe_account": "acct_1", "charge": "ch_1"}
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        await platform.client.v1.refunds.create_async(params={"stripe_account": "acct_1", "charge": "ch_1"})  # type: ignore[typeddict-unknown-key]
+        await platform.client.v1.refunds.create_async(params=params)
     assert ("parameter_unknown", "stripe_account") == (refused.value.code, refused.value.param)
 
 
@@ -131,9 +134,9 @@ async def test_an_empty_id_lands_on_the_collection(platform: Platform) -> None:
 async def test_the_same_key_replays_the_first_answer(platform: Platform) -> None:
     """A repeated create with the same key and parameters makes one session and says it was replayed."""
     account = platform.account()
-    options = {"stripe_account": account, "idempotency_key": "pr_1:1"}
-    first = await platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)  # type: ignore[arg-type]
-    again = await platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)  # type: ignore[arg-type]
+    options: Any = {"stripe_account": account, "idempotency_key": "pr_1:1"}
+    first = await platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)
+    again = await platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)
     assert first.id == again.id
     assert "true" == again.last_response.headers["idempotent-replayed"] if again.last_response else False
 
@@ -141,10 +144,10 @@ async def test_the_same_key_replays_the_first_answer(platform: Platform) -> None
 async def test_the_same_key_with_other_parameters_is_an_idempotency_error(platform: Platform) -> None:
     """A recomputed expires_at under a used key is refused, whatever it asks."""
     account = platform.account()
-    options = {"stripe_account": account, "idempotency_key": "pr_2:1"}
-    await platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)  # type: ignore[arg-type]
+    options: Any = {"stripe_account": account, "idempotency_key": "pr_2:1"}
+    await platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)
     with pytest.raises(stripe.IdempotencyError) as refused:
-        await platform.client.v1.checkout.sessions.create_async(params=session_params(amount=2), options=options)  # type: ignore[arg-type]
+        await platform.client.v1.checkout.sessions.create_async(params=session_params(amount=2), options=options)
     assert 400 == refused.value.http_status
 
 
@@ -152,10 +155,9 @@ async def test_a_key_in_use_is_409_and_the_library_calls_it_api_error(platform: 
     """Two at once with one key: one succeeds, the other is told 409 idempotency_key_in_use as APIError."""
     account = platform.account()
     platform.control("modes", api_seconds=0.5)
-    options = {"stripe_account": account, "idempotency_key": "pr_3:1"}
+    options: Any = {"stripe_account": account, "idempotency_key": "pr_3:1"}
     calls = [
-        platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options)  # type: ignore[arg-type]
-        for _ in range(2)
+        platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options) for _ in range(2)
     ]
     good, bad = sorted(await asyncio.gather(*calls, return_exceptions=True), key=lambda a: isinstance(a, Exception))
     assert isinstance(good, stripe.checkout.Session)
