@@ -56,7 +56,7 @@ def _amount(text: str, currency: str) -> int | None:
     """Minor units of an amount as people type it (1,000.50 or £5); 0 for nothing, None when it cannot be read."""
     if not text:
         return 0
-    digits = re.sub(r"^[^\d]{0,3}\s?|,(?=\d{3}(?:\D|$))", "", text).strip()
+    digits = re.sub(r"^[^\d.,\-−]{0,3}\s?|,(?=\d{3}(?:\D|$))", "", text).strip()
     try:
         minor = from_decimal(Decimal(digits), currency).minor if re.fullmatch(r"[\d.]+", digits) else None
     except (BadAmount, InvalidOperation):

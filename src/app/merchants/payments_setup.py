@@ -25,6 +25,7 @@ from app.merchants.requirements import Asked
 Row = Mapping[str, Any]
 STALE = timedelta(seconds=15)
 DAY = 86_400.0
+GONE = frozenset({"disconnected", "resource_missing"})  # the account left our platform, or was never on it
 
 _OF = "SELECT * FROM stripe_account WHERE merchant = $1"
 
@@ -61,7 +62,7 @@ async def start(clients: Clients, merchant_id: UUID) -> str:
     try:
         url = await _link(clients, account_id)
     except Upstream as error:
-        if error.code != "disconnected":
+        if error.code not in GONE:
             raise
         await _disconnected(merchant_id, account_id)
         account_id = await _account(clients, merchant_id)
@@ -80,7 +81,7 @@ async def refresh(clients: Clients, merchant_id: UUID) -> Row | None:
     try:
         view = await clients.stripe.account(before["stripe_account_id"])
     except Upstream as error:
-        if error.code != "disconnected":
+        if error.code not in GONE:
             raise
         await _disconnected(merchant_id, before["stripe_account_id"])
         return await of(merchant_id)
