@@ -3,6 +3,8 @@
 The fixtures stand in tests/fixtures/, one noun per file.
 """
 
+import signal
+
 pytest_plugins = [
     "tests.fixtures.offline",
     "tests.fixtures.database",
@@ -12,3 +14,8 @@ pytest_plugins = [
     "tests.fixtures.product",
     "tests.fixtures.till",
 ]
+
+
+def pytest_configure() -> None:
+    """Being told to stop is like Ctrl-C: fixtures are torn down, and no server is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
