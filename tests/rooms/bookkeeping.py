@@ -39,6 +39,12 @@ class Books:
         await invoices.import_all(self.clients, self.connection_id)
         return self
 
+    async def tidy(self) -> None:
+        """Nothing waits, nothing goes wrong, no mail lies about: before each test of a module that shares its books."""
+        self.desk.heal()
+        self.empty_mailbox()
+        await db.fetch("DELETE FROM job")
+
     async def poll(self) -> None:
         """One turn of the poll."""
         try:
@@ -73,6 +79,15 @@ class Books:
         rows = await db.fetch("SELECT title FROM happening WHERE invoice = $1 ORDER BY id DESC", row["id"])
         return [one["title"] for one in rows]
 
+    def empty_mailbox(self) -> None:
+        """No mail lies about in the sandbox."""
+        httpx.delete(f"{self.desk.url}/_mail", timeout=20).raise_for_status()
+
+    def letters(self) -> list[dict[str, Any]]:
+        """What arrived in the sandbox's mailbox, oldest first."""
+        found: list[dict[str, Any]] = httpx.get(f"{self.desk.url}/_mail", timeout=20).json()
+        return found
+
     def xero(self, path: str, **fields: Any) -> Any:
         """A deed of somebody working in Xero."""
         reply = httpx.post(f"{self.desk.url}/_xero/{path}", json=fields, timeout=20)
@@ -86,6 +101,10 @@ class Books:
         ).json()
         return found
 
+    def sow(self, size: int) -> None:
+        """Another world, in which the organisation has so many invoices; everybody must consent anew."""
+        httpx.post(f"{self.desk.url}/_seed", json={"size": size}, timeout=60).raise_for_status()
+
     def new_invoice(self, **fields: Any) -> dict[str, Any]:
         """An invoice made in Xero just now."""
         made: dict[str, Any] = self.xero("organisations/harrow/invoices", **fields)
@@ -94,7 +113,8 @@ class Books:
 
 @asynccontextmanager
 async def open_books(sandbox: SandboxServer, database_url: str) -> AsyncIterator[Books]:
-    """Books on the running loop, in an empty database."""
+    """Books on the running loop, in an empty database, beside a freshly sown sandbox."""
+    sandbox.reset()
     async with open_desk(sandbox.url, database_url, smtp_url=sandbox.smtp_url) as desk:
         yield await connected(desk)
 

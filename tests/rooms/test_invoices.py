@@ -1,79 +1,36 @@
 """Copies of Xero's invoices: complete, never older than what we had, and fresh when it matters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
-import httpx
 import msgspec
 import pytest
 
-from app.books import access, connections, invoices
+from app.books import access, invoices
+from app.books.invoices_check import check_open
 from app.core import db
+from app.core.clock import now
 from app.core.errors import NotFound, Upstream
 from tests.fixtures.sandbox import SandboxServer
 from tests.rooms.bookkeeping import Books, open_books
 
 
+@pytest.fixture(scope="module")
+async def shared(_sandbox: SandboxServer, database_url: str) -> AsyncIterator[Books]:
+    async with open_books(_sandbox, database_url) as made:
+        yield await made.synced()
+
+
 @pytest.fixture
-async def books(sandbox_server: SandboxServer, new_database: Callable[[], str]) -> AsyncIterator[Books]:
-    async with open_books(sandbox_server, new_database()) as made:
-        yield made
-
-
-async def test_import(books: Books) -> None:
-    """The first import brings every sales invoice and no bill, with Xero's own amounts."""
-    await books.synced()
-
-    there = {row["number"]: row for row in books.xero_invoices() if row["type"] == "ACCREC"}
-    here = await db.fetch("SELECT * FROM invoice WHERE connection = $1", books.connection_id)
-    assert sorted(there) == sorted(row["number"] for row in here)
-    for row in here:
-        assert (there[row["number"]]["total"], there[row["number"]]["amount_due"]) == (
-            row["total_minor"],
-            row["due_minor"],
-        )
-
-
-async def test_import_is_noted(books: Books) -> None:
-    """After the import the connection says how many came, and the poll has its turn."""
-    await books.synced()
-
-    row = await books.connection()
-    assert row["import_done"] == row["import_total"] > 0
-    assert row["imported_at"]
-    assert [str(books.connection_id)] == await books.asked("connection.poll")
-
-
-async def test_import_pages(books: Books) -> None:
-    """2,300 invoices come in three calls, none is missing."""
-    httpx.post(f"{books.desk.url}/_seed", json={"size": 2300}, timeout=60).raise_for_status()
-    again = await _connect_again(books)
-    before = len(books.desk.calls("/xero/api/api.xro/2.0/Invoices"))
-
-    await again.synced()
-
-    assert 3 >= len(books.desk.calls("/xero/api/api.xro/2.0/Invoices")) - before
-    there = {row["id"] for row in books.xero_invoices() if row["type"] == "ACCREC"}
-    here = await db.fetch("SELECT xero_invoice_id FROM invoice WHERE connection = $1", again.connection_id)
-    assert there == {row["xero_invoice_id"] for row in here}
-
-
-async def _connect_again(books: Books) -> Books:
-    """The world was sown anew: consent once more."""
-    signed = await books.desk.sign_in("connect")
-    found = await connections.choices(books.clients, signed.user_id)
-    chosen = next(one for one in found if one.name.startswith("Harrow"))
-    connection_id = await connections.connect(
-        books.clients, signed.merchant_id, signed.user_id, chosen.xero_connection_id
-    )
-    return replace(books, merchant_id=signed.merchant_id, connection_id=connection_id)
+async def books(shared: Books) -> Books:
+    await shared.tidy()
+    return shared
 
 
 async def test_poll_finds_changes(books: Books) -> None:
     """The poll brings what is new or changed, with one call."""
-    await books.synced()
     made = books.new_invoice(amount="321.00", reference="Gate")
     before = len(books.desk.calls("/xero/api/api.xro/2.0/Invoices"))
 
@@ -86,7 +43,6 @@ async def test_poll_finds_changes(books: Books) -> None:
 
 async def test_poll_survives_xero(books: Books) -> None:
     """When Xero fails the poll plans its next turn, and the connection says what happened."""
-    await books.synced()
     books.desk.fault("/xero/api/api.xro/2.0/Invoices", {"status": 503}, times=1)
 
     await books.poll()
@@ -98,7 +54,6 @@ async def test_poll_survives_xero(books: Books) -> None:
 
 async def test_pull_tells(books: Books) -> None:
     """A changed amount tells the checkout and the timeline; the same again tells nobody."""
-    await books.synced()
     made = books.new_invoice(amount="100.00")
     await books.poll()
     await books.do("invoice.changed")
@@ -124,7 +79,6 @@ async def test_pull_tells(books: Books) -> None:
 )
 async def test_deeds_in_xero(books: Books, deed: str, fields: dict[str, str], title: str, status: str) -> None:
     """Voids, payments and credits made in Xero show here, in words."""
-    await books.synced()
     made = books.new_invoice(amount="100.00")
     await books.poll()
 
@@ -139,7 +93,6 @@ async def test_deeds_in_xero(books: Books, deed: str, fields: dict[str, str], ti
 
 async def test_bill_is_left_out(books: Books) -> None:
     """A webhook about a bill leads to no row."""
-    await books.synced()
     contact = books.xero_invoices()[0]["contact"]
     line = {"Description": "Oak", "Quantity": 1, "UnitAmount": 50, "AccountCode": "404"}
     bill = {"Type": "ACCPAY", "InvoiceNumber": "BILL-1", "Contact": {"ContactID": contact}, "LineItems": [line]}
@@ -153,7 +106,6 @@ async def test_bill_is_left_out(books: Books) -> None:
 
 async def test_overtaken(books: Books) -> None:
     """An answer older than our copy changes nothing."""
-    await books.synced()
     made = books.new_invoice(amount="100.00")
     connection = await books.connection()
     async with _tenant(books) as tenant:
@@ -172,17 +124,15 @@ def _tenant(books: Books):
 
 async def test_stranger(books: Books) -> None:
     """An invoice is nobody else's."""
-    await books.synced()
-    row = await db.fetch_row("SELECT id FROM invoice LIMIT 1")
-    await invoices.one(books.merchant_id, row["id"])
+    invoice_id = await db.fetch_value("SELECT id FROM invoice LIMIT 1")
+    await invoices.one(books.merchant_id, invoice_id)
 
     with pytest.raises(NotFound):
-        await invoices.one(books.user_id, row["id"])
+        await invoices.one(books.user_id, invoice_id)
 
 
 async def test_fresh_is_shared(books: Books) -> None:
     """Fifty people who open one invoice cause one request to Xero."""
-    await books.synced()
     made = books.new_invoice(amount="100.00")
     await books.poll()
     row = await books.invoice(made["number"])
@@ -198,7 +148,6 @@ async def test_fresh_is_shared(books: Books) -> None:
 
 async def test_fresh_waits_a_moment(books: Books) -> None:
     """When Xero is slow the copy is shown after the wait, with its age."""
-    await books.synced()
     made = books.new_invoice(amount="100.00")
     await books.poll()
     row = await books.invoice(made["number"])
@@ -215,7 +164,6 @@ async def test_fresh_waits_a_moment(books: Books) -> None:
 
 async def test_now_due_is_sure(books: Books) -> None:
     """The amount to be charged is Xero's at that moment, or there is none."""
-    await books.synced()
     made = books.new_invoice(amount="100.00")
     await books.poll()
     row = await books.invoice(made["number"])
@@ -230,7 +178,6 @@ async def test_now_due_is_sure(books: Books) -> None:
 
 async def test_link_for_every_invoice(books: Books) -> None:
     """Where the merchant wants it, an invoice approved in Xero gets its link by itself; older ones do not."""
-    await books.synced()
     await db.fetch("UPDATE merchant SET link_every_invoice = TRUE WHERE id = $1", books.merchant_id)
     made = books.new_invoice(amount="100.00")
     await books.poll()
@@ -238,3 +185,22 @@ async def test_link_for_every_invoice(books: Books) -> None:
     row = await books.invoice(made["number"])
     linked = await db.fetch("SELECT invoice FROM pay_link WHERE merchant = $1", books.merchant_id)
     assert [row["id"]] == [one["invoice"] for one in linked]
+
+
+async def test_daily_check(books: Books) -> None:
+    """What no poll told, such as a void that did not move Xero's own time, the daily check finds."""
+    wrong, gone = books.new_invoice(amount="100.00"), books.new_invoice(amount="50.00")
+    books.xero(f"invoices/{gone['id']}/void")
+    await books.poll()
+    await db.fetch("UPDATE invoice SET due_minor = 1, xero_updated_at = NULL WHERE xero_invoice_id = $1", wrong["id"])
+    await db.fetch(
+        "UPDATE invoice SET status = 'AUTHORISED', due_minor = 5000, xero_updated_at = NULL, "
+        "seen_at = now() - interval '1 day' WHERE xero_invoice_id = $1",
+        gone["id"],
+    )
+
+    assert 0 == await check_open(books.clients, await books.connection(), now())
+    assert 2 == await check_open(books.clients, await books.connection(), now() - timedelta(hours=25))
+    assert 10000 == (await books.invoice(wrong["number"]))["due_minor"]
+    assert "VOIDED" == (await books.invoice(gone["number"]))["status"]
+    assert 0 == await check_open(books.clients, await books.connection(), now() - timedelta(hours=25))

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app.books import access
+from app.books.invoices_check import check_open
 from app.books.invoices_save import save
 from app.clients.bundle import Clients
 from app.clients.xero_wire import InvoicePage
@@ -96,6 +97,7 @@ async def poll(clients: Clients, connection_id: UUID) -> None:
     if connection["state"] == "connected" and connection["imported_at"] is not None:
         try:
             await sync(clients, connection)
+            await check_open(clients, connection, connection["imported_at"])
         except Upstream as error:  # noted on the connection; polling never gives up
             raise Postpone(from_now(error.retry_after or _RETRY_SECONDS), error.message) from error
         except Refused as error:
@@ -135,8 +137,9 @@ async def _run(clients: Clients, connection: Any, keep: Keep) -> InvoicePage:
 async def seek(read: Read, since: datetime | None, keep: Keep) -> InvoicePage:
     """Read page after page until the last, handing each to `keep` with the position to go on from; the last page.
 
-    Where many rows share a second, seeking would read them again and again: there it turns the page instead. Raises
-    Postpone after a while, so that a large organisation does not outlive the job's lease.
+    Where so many rows share a second that seeking would read them again and again it turns the page instead (what that
+    may skip, the daily check of open invoices finds). Raises Postpone after a while, so that a large organisation does
+    not outlive the job's lease.
     """
     number, began = 1, monotonic()
     while True:
@@ -152,10 +155,10 @@ async def seek(read: Read, since: datetime | None, keep: Keep) -> InvoicePage:
 
 
 def _ahead(page: InvoicePage, since: datetime | None) -> datetime | None:
-    """The position after this page, or None when a tenth of it would have to be read again."""
+    """The position after this page, or None when half of it would have to be read again."""
     moments = [one.updated_at for one in page.invoices if one.updated_at]
     if not moments:
         return None
     position = max(moments).replace(microsecond=0) - timedelta(seconds=1)
     again = sum(moment >= position for moment in moments)
-    return position if (since is None or position > since) and again <= PAGE // 10 else None
+    return position if (since is None or position > since) and again <= PAGE // 2 else None
