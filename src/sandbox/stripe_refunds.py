@@ -82,9 +82,12 @@ def _check(charge: Obj, amount: int, left: int) -> None:
 
 
 def _affordable(stripe: Stripe, charge: Obj, amount: int) -> bool:
+    """Whether the balance covers it; what is short by no more than the charge's own fee is debited from the bank."""
     needed, currency, _ = stripe_ledger.convert(stripe, charge["_account"], amount, charge["currency"])
     sums = stripe_ledger.balances(stripe, charge["_account"])
-    return sums["available"].get(currency, 0) + sums["pending"].get(currency, 0) >= needed
+    booked = stripe.find("balance_transaction", charge["balance_transaction"])
+    fee = booked["fee"] if booked is not None else 0
+    return sums["available"].get(currency, 0) + sums["pending"].get(currency, 0) + fee >= needed
 
 
 def _pay(stripe: Stripe, refund: Obj, charge: Obj) -> None:
