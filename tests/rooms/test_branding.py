@@ -1,0 +1,175 @@
+"""The look of a merchant's pages: logos drawn again, colours that read, words within their limits."""
+
+import io
+from collections.abc import AsyncIterator, Callable
+from uuid import UUID
+
+import pytest
+from PIL import Image
+
+from app.core import brand, db
+from app.core.errors import NotFound, Refused
+from app.merchants import branding, business, logo
+
+GOOD = {
+    "colour": "#1E6B52",
+    "display_name": "Harrow & Finch",
+    "email": "a@harrow.example",
+    "phone": "",
+    "thank_you": "",
+}
+
+
+@pytest.fixture
+async def merchant_id(new_database: Callable[[], str]) -> AsyncIterator[UUID]:
+    """A merchant whose legal name is known."""
+    db.configure(new_database())
+    await db.open_pool(2)
+    user = await db.fetch_value("INSERT INTO app_user (xero_userid) VALUES ('hannah') RETURNING id")
+    made = await business.ensure(user)
+    await db.fetch(
+        "UPDATE merchant SET legal_name = 'Harrow Ltd', contact_email = 'h@harrow.example' WHERE id = $1", made
+    )
+    yield made
+    await db.close_pool()
+
+
+def picture(size: tuple[int, int] = (400, 100), kind: str = "PNG", **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, "#1e6b52").save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_kinds(kind: str) -> None:
+    """PNG, JPEG and WebP come out as a PNG for dense screens, with the size it is shown at."""
+    made = logo.make(picture(kind=kind))
+
+    shown = Image.open(io.BytesIO(made.png))
+    assert ("PNG", (352, 88)) == (shown.format, shown.size)
+    assert (176, 44) == (made.width, made.height)
+
+
+@pytest.mark.parametrize(("size", "width"), [((4000, 100), 240), ((30, 30), 44), ((1, 900), 1)])
+def test_shapes(size: tuple[int, int], width: int) -> None:
+    """Very wide, small and very tall pictures all come out 44 high and at most 240 wide."""
+    assert (width, 44) == (logo.make(picture(size)).width, logo.make(picture(size)).height)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script/></svg>', "SVG files cannot be used"),
+        (b"  <SVG onload=alert(1)>", "SVG files cannot be used"),
+        (b"GIF89a" + b"\x00" * 50, "not a picture we can read"),
+        (picture()[:200], "not a picture we can read"),
+        (b"", "not a picture we can read"),
+        (picture((2001, 1000)), "2 million pixels"),
+        (b"\x89PNG" + b"\x00" * 1_000_001, "1 MB or less"),
+    ],
+    ids=["svg", "svg in capitals", "gif", "cut off", "empty", "too many pixels", "too many bytes"],
+)
+def test_refused(raw: bytes, words: str) -> None:
+    """What is no small picture is refused in words that say what to do."""
+    with pytest.raises(Refused, match=words):
+        logo.make(raw)
+
+
+def test_nothing_survives() -> None:
+    """Whatever else a file holds (a script after the picture, notes about a place) is not kept."""
+    notes = Image.Exif()
+    notes[0x010E] = "a secret place"
+    raw = picture(kind="JPEG", exif=notes) + b"<script>alert(1)</script>"
+
+    made = logo.make(raw).png
+
+    assert b"secret" not in made
+    assert b"script" not in made
+
+
+def test_light_weight() -> None:
+    """A busy picture still weighs little enough for a pay page on a slow line."""
+    noise = Image.effect_noise((960, 176), 90).convert("RGB")
+    out = io.BytesIO()
+    noise.save(out, "PNG")
+
+    assert len(logo.make(out.getvalue()).png) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"colour": "#fff"}, "colour"),
+        ({"colour": "#1e6b52;}body{display:none"}, "colour"),
+        ({"display_name": ""}, "display_name"),
+        ({"display_name": "x" * 81}, "display_name"),
+        ({"email": ""}, "email"),
+        ({"phone": "ring me"}, "phone"),
+        ({"thank_you": "x" * 121}, "thank_you"),
+    ],
+)
+def test_wrong_words(change: dict[str, str], field: str) -> None:
+    """A wrong answer is told at its own field."""
+    assert [field] == list(branding.check(GOOD | change)[1])
+
+
+@pytest.mark.parametrize("colour", ["#ffe600", "#1e6b52", "#000000", "#ffffff", "#ff00aa"])
+def test_readability(colour: str) -> None:
+    """Every colour is shown with ratios that are enough to read by."""
+    button, link, dark = (ratio for _, ratio in branding.readability(colour))
+
+    assert button >= 4.5
+    assert link >= 4.5
+    assert dark >= 3
+
+
+async def test_before_anything(merchant_id: UUID) -> None:
+    """Without branding of its own a merchant has its legal name, its contact and the product's colour."""
+    look = await branding.look(merchant_id)
+
+    assert ("Harrow Ltd", "h@harrow.example", branding.DEFAULT_COLOUR) == (
+        look.display_name,
+        look.contact_email,
+        look.colour,
+    )
+    assert "" == look.logo_src
+
+
+async def test_save(merchant_id: UUID) -> None:
+    """A saved colour and logo have addresses of their own, which change with them."""
+    before = await branding.look(merchant_id)
+    values, _ = branding.check(GOOD)
+    made = logo.make(picture())
+
+    await branding.save(merchant_id, values, made)
+
+    look = await branding.look(merchant_id)
+    assert "#1e6b52" == look.colour
+    assert before.css_href != look.css_href
+    assert look.css_href.endswith(f"{brand.stylesheet_name('#1e6b52')}.css")
+    assert made.png == await branding.logo_png(merchant_id, look.logo_hash)
+
+
+async def test_logo_stays(merchant_id: UUID) -> None:
+    """Saving words keeps the logo; ticking remove takes it away."""
+    values, _ = branding.check(GOOD)
+    await branding.save(merchant_id, values, logo.make(picture()))
+
+    await branding.save(merchant_id, values, None)
+    kept = (await branding.look(merchant_id)).logo_hash
+    await branding.save(merchant_id, values, None, remove_logo=True)
+
+    assert kept
+    assert "" == (await branding.look(merchant_id)).logo_src
+    with pytest.raises(NotFound):
+        await branding.logo_png(merchant_id, kept)
+
+
+async def test_name_alone(merchant_id: UUID) -> None:
+    """Giving the name during setup keeps everything else as it is."""
+    await branding.begin(merchant_id)
+    await branding.set_name(merchant_id, "Harrow & Finch")
+
+    look = await branding.look(merchant_id)
+    assert ("Harrow & Finch", "h@harrow.example") == (look.display_name, look.contact_email)
