@@ -29,7 +29,8 @@ def measure() -> Result:
             ("p99", ms(at(times, 0.99)), "≤ 3 s"),
             ("slowest", ms(max(times)), ""),
         ],
-        f"{PAYMENTS} part payments, one after the other; from the charge's own time in Stripe to the payment's own time in Xero, both told by the sandbox.",
+        f"{PAYMENTS} part payments, one after the other; from the card's submission at Stripe to the payment's arrival at Xero, "
+        "both as the sandbox logged them.",
     )
 
 

@@ -31,8 +31,8 @@ def measure() -> Result:
             ("p99", ms(at(load.times, 0.99)), "≤ 50 ms"),
             ("not answered with 200", str(load.bad), "0"),
         ],
-        f"{REQUESTS} distinct signed events over {CONNECTIONS} connections; PostgreSQL with fsync; the worker in the same process "
-        "reads every event meanwhile.",
+        f"{REQUESTS} distinct signed events over {CONNECTIONS} connections; PostgreSQL with fsync; "
+        "the worker in the same process reads every event meanwhile.",
     )
 
 

@@ -96,12 +96,6 @@ class Walker:
         self.cookies: Fields = {}
         self.page: httpx.Response = httpx.Response(200)
 
-    def __enter__(self) -> "Walker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
-
     def _send_cookies(self, request: httpx.Request) -> None:
         """As browsers do, who treat http://localhost as a safe place for Secure cookies; httpx does not."""
         request.headers.pop("cookie", None)

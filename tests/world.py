@@ -61,7 +61,10 @@ class Merchant(Walker):
         until(lambda: "Enable payments" in self.open(f"{self.url}/setup").text and self._payments_done(), "payments")
 
     def _payments_done(self) -> bool:
-        return bool(re.search(r'step--done">(?:(?!</li>).)*Enable payments', self.text, re.DOTALL)) or "/invoices" in self.path
+        return (
+            bool(re.search(r'step--done">(?:(?!</li>).)*Enable payments', self.text, re.DOTALL))
+            or "/invoices" in self.path
+        )
 
     def connect(self, organisation: str = HARROW, account: str = "Stripe clearing") -> None:
         """Step 4: consent, choose, say where payments go."""
@@ -124,7 +127,12 @@ class Customer(Walker):
     def type_card(self, card: str) -> httpx.Response:
         """On Stripe's page."""
         return self.press(
-            "Pay", email="aroha@pemberley-interiors.example", number=card, expiry="12 / 34", cvc="123", name="Aroha Tamihana"
+            "Pay",
+            email="aroha@pemberley-interiors.example",
+            number=card,
+            expiry="12 / 34",
+            cvc="123",
+            name="Aroha Tamihana",
         )
 
 

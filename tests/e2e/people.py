@@ -42,7 +42,9 @@ class Hannah:
         await self.page.get_by_role("link", name="Confirm details").click()
         for label, value in DETAILS.items():
             await self.page.get_by_label(label, exact=True).fill(value)
+        await self.page.get_by_label("Kind of business").select_option("company")
         await self.page.get_by_label("Country").select_option("GB")
+        await self.page.get_by_label(re.compile("Registration number")).fill("98765432")
         await self.page.locator("main form button[type=submit]").first.click()
         await self.page.wait_for_url(re.compile(r"/setup$"))
 
@@ -69,7 +71,8 @@ class Hannah:
         await self.button("Connect organisation").click()
         await self.page.wait_for_url(re.compile(r"/settings/accounts"))
         choice = self.page.get_by_label(re.compile("GBP|Pound")).first
-        await choice.select_option(label="Stripe clearing (610)")
+        clearing = await choice.locator("option", has_text="Stripe clearing").first.get_attribute("value")
+        await choice.select_option(clearing)
         await self.button("Save").click()
 
     async def set_up(self) -> None:
@@ -93,7 +96,7 @@ class Hannah:
         await self.page.get_by_role("link", name="Request payment").last.click()
         await self.button("Send request").click()
         await self.open_invoice(number)
-        return str(await self.page.get_by_label("Payment link", exact=True).input_value())
+        return str(await self.page.get_by_role("textbox", name="Payment link").input_value())
 
 
 class Customer:
