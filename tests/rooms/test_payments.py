@@ -51,7 +51,7 @@ async def test_a_declined_card_leaves_the_session_open(till: Till):
     attempt = await till.attempt(await till.invoice())
     await till.pay(attempt, card="4000000000000002")
     await till.hear()
-    row = await db.fetch_row("SELECT state, failure FROM attempt")
+    row = await till.row("SELECT state, failure FROM attempt")
     assert ("open", "Your card was declined.") == (row["state"], row["failure"])
     assert 0 == await db.fetch_value("SELECT count(*) FROM payment")
     assert "Payment attempt declined" in await till.lines(attempt["invoice"])
@@ -115,7 +115,7 @@ async def test_a_part_refund_waits_for_a_person(till: Till):
     assert ("refund_part", "part of the payment was refunded in Stripe") == (row["reason"], words.short)
     await writeback.abandon(till.merchant_id, row["id"], "Hannah Finch")
     assert [] == await writeback.attention(till.merchant_id)
-    assert ("refunded_part", 1500) == tuple(await db.fetch_row("SELECT state, refunded_minor FROM payment"))
+    assert ("refunded_part", 1500) == tuple(await till.row("SELECT state, refunded_minor FROM payment"))
     assert [] == await ledger.invariants()
 
 
@@ -163,7 +163,7 @@ async def test_a_bank_debit_that_does_not_arrive(till: Till):
     charge = (await till.truth())["stripe"]["charges"][-1]
     await till.control("/_stripe/debits", {"charge": charge["id"], "outcome": "fail"})
     await till.hear()
-    assert ("failed", "failed") == tuple(await db.fetch_row("SELECT p.state, a.state FROM payment p, attempt a"))
+    assert ("failed", "failed") == tuple(await till.row("SELECT p.state, a.state FROM payment p, attempt a"))
     assert [] == await till.in_xero(invoice_id)
     assert "open" == (await till.attempt(invoice_id, "100.00"))["state"]
     assert [] == await ledger.invariants()

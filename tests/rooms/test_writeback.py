@@ -193,8 +193,7 @@ async def test_xero_refuses_between_the_look_and_the_write(till: Till):
     target = await till.xero_id(payment["invoice"])
     await till.fault({"delay": 0.5}, nth=1)
     work = asyncio.create_task(till.work())
-    while not await till.calls("GET", target):
-        await asyncio.sleep(0.02)
+    await till.wait_until(lambda: till.calls("GET", target))
     await till.control(f"/_xero/invoices/{target}/pay", {})
     await work
     assert "invoice_paid" == await parked(till, payment)
@@ -226,8 +225,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(till: Till):
     payment = await till.paid(await till.invoice())
     await till.fault({"delay": 1.0}, path="/xero/api/*/Invoices/*", method="GET", nth=1)
     slow = asyncio.create_task(till.work(1))
-    while not await db.fetch_value("SELECT lease_until FROM write_back"):
-        await asyncio.sleep(0.02)
+    await till.wait_until(lambda: db.fetch_value("SELECT lease_until FROM write_back"))
     await db.fetch("UPDATE write_back SET fence = fence + 1, lease_until = NULL")
     await till.work()
     await slow

@@ -209,6 +209,14 @@ class Till:
                 await self.work()
                 await asyncio.sleep(0.05)
 
+    async def wait_until(self, true: Any, turns: int = 500) -> None:
+        """Wait, without working, until `true` answers so."""
+        for _ in range(turns):
+            if await true():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("Waited in vain.")
+
     async def hear(self) -> int:
         """Fetch what Stripe has to tell, as the poll does, and act on it."""
         found = await reconciliation.catch_up(self.clients)
@@ -247,6 +255,12 @@ class Till:
         """How often the product called a path of Xero's API."""
         rows = (await self.http.get("/_log")).json()
         return sum(row["method"] == method and row["path"].endswith(path) for row in rows)
+
+    async def row(self, sql: str, *args: Any) -> Any:
+        """The one row that must be there."""
+        found = await db.fetch_row(sql, *args)
+        assert found is not None, sql
+        return found
 
     async def write_back(self, payment: Row, kind: str = "payment") -> Row:
         row: Row | None = await db.fetch_row(

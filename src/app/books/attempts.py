@@ -112,13 +112,13 @@ async def _reserve(
     merchant_id: UUID, invoice_id: UUID, pay_link_id: UUID | None, stripe_account_id: str, amount: Money, build: Builder
 ) -> Row:
     invoice = await db.fetch_row(
-        "SELECT due_minor, currency FROM invoice WHERE id = $1 AND merchant = $2 FOR UPDATE", invoice_id, merchant_id
+        "SELECT due_minor, currency FROM invoice WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE", invoice_id, merchant_id
     )
     if invoice is None:
         raise Refused("This invoice is no longer here.")
     await _refuse_twice(invoice_id, invoice, amount)
     found: Row | None = await db.fetch_row(
-        "SELECT * FROM attempt WHERE invoice = $1 AND state IN ('created', 'open') FOR UPDATE", invoice_id
+        "SELECT * FROM attempt WHERE invoice = $1 AND state IN ('created', 'open') FOR NO KEY UPDATE", invoice_id
     )
     if found is None:
         return await _insert(merchant_id, invoice_id, pay_link_id, stripe_account_id, amount, build)

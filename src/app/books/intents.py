@@ -68,7 +68,7 @@ async def intend_reversal(payment: Row) -> int | None:
 
 async def of_payment(payment_id: UUID, kind: str) -> Row | None:
     """The row of this kind, locked if a transaction is open, or None."""
-    lock = " FOR UPDATE" if db.ENGINE.transaction_exists() else ""
+    lock = " FOR NO KEY UPDATE" if db.ENGINE.transaction_exists() else ""
     row: Row | None = await db.fetch_row(
         "SELECT * FROM write_back WHERE payment = $1 AND kind = $2" + lock, payment_id, kind
     )

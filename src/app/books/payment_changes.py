@@ -52,7 +52,7 @@ async def converge(payment: Row, told: Told) -> Row:
 
 async def reread(payment: Row) -> Row:
     """The row as it is now, locked."""
-    row: Row | None = await db.fetch_row("SELECT * FROM payment WHERE id = $1 FOR UPDATE", payment["id"])
+    row: Row | None = await db.fetch_row("SELECT * FROM payment WHERE id = $1 FOR NO KEY UPDATE", payment["id"])
     assert row is not None
     return row
 

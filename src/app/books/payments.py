@@ -174,11 +174,11 @@ async def _listen(clients: Clients, account: str, intent: IntentView) -> Told:
 async def _store(attempt: Row, told: Told) -> UUID:
     """One transaction, one lock order (invoice, attempt, payment, write-back): insert or converge."""
     async with db.transaction():
-        await db.fetch("SELECT 1 FROM invoice WHERE id = $1 FOR UPDATE", attempt["invoice"])
-        await db.fetch("SELECT 1 FROM attempt WHERE id = $1 FOR UPDATE", attempt["id"])
+        await db.fetch("SELECT 1 FROM invoice WHERE id = $1 FOR NO KEY UPDATE", attempt["invoice"])
+        await db.fetch("SELECT 1 FROM attempt WHERE id = $1 FOR NO KEY UPDATE", attempt["id"])
         await _insert(attempt, told.intent)
         payment = await db.fetch_row(
-            "SELECT * FROM payment WHERE stripe_account_id = $1 AND stripe_payment_intent_id = $2 FOR UPDATE",
+            "SELECT * FROM payment WHERE stripe_account_id = $1 AND stripe_payment_intent_id = $2 FOR NO KEY UPDATE",
             attempt["stripe_account_id"],
             told.intent.id,
         )

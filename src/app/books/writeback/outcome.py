@@ -26,11 +26,10 @@ _EXCEPTIONS = {
 async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
     """Xero has it, under this id: the row, the ledger, the timeline and a fresh look at the invoice, in one commit."""
     async with db.transaction():
+        payment = await _payment(item)
         row = await move(
             item, "confirmed", xero_id=xero_id, confirmed_at=now(), reason="", message="", absent_at=None, last_error=""
         )
-        payment = await db.fetch_row("SELECT * FROM payment WHERE id = $1", row["payment"])
-        assert payment is not None
         if row["kind"] == "payment":
             await _applied(item, payment, xero_id)
         elif row["kind"] == "reversal":
@@ -48,6 +47,7 @@ async def park(item: Item, reason: str, message: str = "", *, keep_trace: bool =
     """
     trace: dict[str, Any] = {} if keep_trace else {"sent_at": None}
     async with db.transaction():
+        await _payment(item)
         row = await move(item, "parked", reason=reason, message=message[:1000], absent_at=None, **trace)
         if reason in _EXCEPTIONS:
             await payments.note_exception(row["payment"], _EXCEPTIONS[reason])
@@ -76,6 +76,13 @@ async def twice(item: Item, xero_ids: list[str]) -> None:
     row = item.row
     detail = f"Remove one of the payments with the reference {item.reference} in Xero."
     await timeline.add(row["merchant"], row["invoice"], "attention", "Recorded twice in Xero", detail)
+
+
+async def _payment(item: Item) -> Row:
+    """The payment, locked before its write-backs: the one order in which everybody takes them."""
+    row: Row | None = await db.fetch_row("SELECT * FROM payment WHERE id = $1 FOR NO KEY UPDATE", item.row["payment"])
+    assert row is not None
+    return row
 
 
 async def _applied(item: Item, payment: Row, xero_id: str) -> None:

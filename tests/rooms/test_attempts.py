@@ -1,0 +1,126 @@
+"""An invoice has one live checkout session; its request is frozen before Stripe is asked."""
+
+import asyncio
+
+import pytest
+
+from app.books import attempts, reconciliation
+from app.core import db
+from app.core.errors import Refused, Upstream
+from app.core.work import Postpone
+from tests.rooms.till import Till
+
+
+async def sessions(till: Till) -> list[str]:
+    """The states of all sessions at Stripe."""
+    return sorted(one["status"] for one in (await till.truth())["stripe"]["sessions"])
+
+
+async def test_fifty_customers_share_one_session(till: Till):
+    """However many press Pay for the same amount at once, Stripe makes one session, and all are sent to it."""
+    invoice_id = await till.invoice()
+    opened = await asyncio.gather(*(till.attempt(invoice_id) for _ in range(50)))
+    assert 1 == len({one["stripe_session_id"] for one in opened})
+    assert ["open"] == await sessions(till)
+    assert 1 == await db.fetch_value("SELECT count(*) FROM attempt")
+
+
+async def test_another_amount_ends_the_old_session_first(till: Till):
+    """When the amount changes, the old session is ended at Stripe before the new one is made."""
+    invoice_id = await till.invoice()
+    first = await till.attempt(invoice_id, "40.00")
+    second = await till.attempt(invoice_id, "30.00")
+    assert ["expired", "open"] == await sessions(till)
+    first = await attempts.one(first["id"]) or {}
+    assert ("canceled", "open", 3000) == (first["state"], second["state"], second["amount_minor"])
+
+
+async def test_a_session_that_was_just_paid_is_honoured(till: Till):
+    """If the customer paid while we meant to end the session, the payment counts and no second one is opened."""
+    invoice_id = await till.invoice()
+    first = await till.attempt(invoice_id, "40.00")
+    await till.pay(first)
+    with pytest.raises(Refused):
+        await till.attempt(invoice_id, "30.00")
+    await till.work()
+    assert ("succeeded", 4000) == tuple(await till.row("SELECT state, amount_minor FROM payment"))
+    assert 1 == len(await till.in_xero(invoice_id))
+
+
+async def test_a_session_with_little_time_left_is_not_joined(till: Till):
+    """A customer is not sent to a session that ends within five minutes."""
+    invoice_id = await till.invoice()
+    first = await till.attempt(invoice_id)
+    await db.fetch("UPDATE attempt SET expires_at = now() + interval '4 minutes'")
+    second = await till.attempt(invoice_id)
+    assert first["stripe_session_id"] != second["stripe_session_id"]
+    assert ["expired", "open"] == await sessions(till)
+
+
+async def test_a_lost_answer_of_stripe_makes_no_second_session(till: Till):
+    """When Stripe's answer is lost for good, the frozen request under its own key finds the same session again."""
+    invoice_id = await till.invoice()
+    await till.fault({"commit_then_reset": True}, path="/stripe/v1/checkout/sessions", method="POST", times=3)
+    with pytest.raises(Upstream):
+        await till.attempt(invoice_id)
+    assert "created" == await db.fetch_value("SELECT state FROM attempt")
+    opened = await till.attempt(invoice_id)
+    assert "open" == opened["state"]
+    assert ["open"] == await sessions(till)
+
+
+async def test_what_stripe_refuses_fails_and_frees_the_invoice(till: Till):
+    """An amount below Stripe's minimum fails the attempt with its words; another amount can be tried at once."""
+    invoice_id = await till.invoice()
+    with pytest.raises(Upstream):
+        await till.attempt(invoice_id, "00.10")
+    assert "failed" == await db.fetch_value("SELECT state FROM attempt")
+    assert "open" == (await till.attempt(invoice_id))["state"]
+
+
+async def test_the_webhook_may_be_faster_than_our_own_answer(till: Till):
+    """A payment heard of before we stored the session's id is waited for, not lost, and then recorded."""
+    attempt = await till.attempt(await till.invoice())
+    await db.fetch("UPDATE attempt SET stripe_session_id = NULL")
+    await till.pay(attempt)
+    await till.hear()
+    assert 0 == await db.fetch_value("SELECT count(*) FROM payment")
+    assert 0 < await db.fetch_value("SELECT count(*) FROM inbox WHERE next_at IS NOT NULL AND dead_at IS NULL")
+    await attempts.mark_open(attempt["id"], attempt["stripe_session_id"], "")
+    await db.fetch("UPDATE inbox SET next_at = now() WHERE next_at IS NOT NULL")
+    await till.work()
+    assert "succeeded" == await db.fetch_value("SELECT state FROM payment")
+
+
+async def test_an_attempt_is_looked_at_when_it_ends(till: Till):
+    """Without any webhook, an open attempt is read again from Stripe: paid, expired or still open."""
+    paid = await till.attempt(await till.invoice())
+    await till.pay(paid)
+    await reconciliation.check_attempt(till.clients, paid["id"])
+    assert "succeeded" == await db.fetch_value("SELECT state FROM attempt WHERE id = $1", paid["id"])
+    left = await till.attempt(await till.invoice())
+    with pytest.raises(Postpone):
+        await reconciliation.check_attempt(till.clients, left["id"])
+    await till.control("/_clock", {"advance": 3700})
+    await reconciliation.check_attempt(till.clients, left["id"])
+    assert "expired" == await db.fetch_value("SELECT state FROM attempt WHERE id = $1", left["id"])
+
+
+async def test_late_money_is_taken(till: Till):
+    """Money that arrives on an attempt we had given up is recorded, and marked as late."""
+    attempt = await till.attempt(await till.invoice())
+    await attempts.mark_canceled(attempt["id"])
+    await till.pay(attempt)
+    await till.hear()
+    assert ("succeeded", "paid_late") == tuple(await till.row("SELECT state, exception FROM payment"))
+    assert "succeeded" == await db.fetch_value("SELECT state FROM attempt")
+    assert 1 == len(await till.in_xero(attempt["invoice"]))
+
+
+async def test_the_request_is_frozen(till: Till):
+    """The stored request is the one Stripe got: its key, its end and its reference never change."""
+    attempt = await till.attempt(await till.invoice())
+    again = await attempts.submit(till.clients, attempt)
+    assert (attempt["stripe_session_id"], attempt["params"]) == (again["stripe_session_id"], again["params"])
+    assert str(attempt["id"]) in attempt["params"]
+    assert f"attempt-{attempt['id']}" == attempt["idempotency_key"]

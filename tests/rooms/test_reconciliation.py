@@ -1,0 +1,62 @@
+"""What no webhook told is found by asking, and enters by the same door."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.books import reconciliation
+from app.core import db
+from app.core.clock import now
+from app.core.work import Postpone
+from tests.rooms.till import Till
+
+
+async def test_payments_without_any_webhook(till: Till):
+    """Customers who paid while no webhook arrived are found by the poll, each once, however often it runs."""
+    paid = [await till.attempt(await till.invoice()) for _ in range(3)]
+    for attempt in paid:
+        await till.pay(attempt)
+    for _ in range(3):
+        await till.hear()
+    assert 3 == await db.fetch_value("SELECT count(*) FROM payment WHERE state = 'succeeded'")
+    for attempt in paid:
+        assert 1 == len(await till.in_xero(attempt["invoice"]))
+
+
+async def test_a_loss_is_an_alarm(till: Till):
+    """Events that a webhook should have brought long ago are counted; those just made are not."""
+    await till.pay(await till.attempt(await till.invoice()))
+    assert 0 == await till.hear()
+    await db.fetch("DELETE FROM inbox")
+    await db.fetch("DELETE FROM cursor")
+    reconciliation.GRACE, before = timedelta(seconds=-3600), reconciliation.GRACE
+    try:
+        assert 0 < await reconciliation.catch_up(till.clients)
+    finally:
+        reconciliation.GRACE = before
+
+
+async def test_the_cursor_stands_until_everything_is_stored(till: Till):
+    """When Stripe fails in the middle, the next poll begins where the last good one began."""
+    await till.hear()
+    before = await db.fetch_value("SELECT value FROM cursor")
+    await till.pay(await till.attempt(await till.invoice()))
+    await till.fault({"status": 500}, path="/stripe/v1/events", method="GET", times=3)
+    await till.hear()
+    assert before == await db.fetch_value("SELECT value FROM cursor")
+    await till.hear()
+    assert 1 == await db.fetch_value("SELECT count(*) FROM payment")
+
+
+async def test_one_account_that_left_does_not_hold_up_the_others(till: Till):
+    """An account that disconnected is looked at again by its own job; the others are polled all the same."""
+    await till.control(f"/_stripe/accounts/{till.account}", {"action": "deauthorise"})
+    await reconciliation.catch_up(till.clients)
+    assert await db.fetch_value("SELECT 1 FROM job WHERE kind = 'stripe.account'")
+
+
+async def test_the_poll_repeats(till: Till):
+    """The job plans its own next turn, a minute later."""
+    with pytest.raises(Postpone) as planned:
+        await reconciliation.poll_stripe(till.clients)
+    assert timedelta(seconds=50) < planned.value.at - now() < timedelta(seconds=70)
