@@ -251,6 +251,10 @@ class Till:
         found = (await self.truth())["xero"]["payments"]
         return [one for one in found if one["target"] == target and one["status"] == "AUTHORISED"]
 
+    async def struck(self) -> bool:
+        """Whether a fault has struck."""
+        return any(rule["struck"] for rule in (await self.http.get("/_faults")).json())
+
     async def calls(self, method: str, path: str) -> int:
         """How often the product called a path of Xero's API."""
         rows = (await self.http.get("/_log")).json()
