@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import logging
 import re
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -68,12 +69,17 @@ class Api:
     """All operations, and the answer to one request."""
 
     def __init__(self, stripe: Stripe, operations: list[Operation]) -> None:
-        self._stripe, self._operations = stripe, operations
+        self._stripe = stripe
+        self._operations: dict[str, list[Operation]] = {}
+        for known in operations:
+            self._operations.setdefault(known.name.split(" ")[0], []).append(known)
         self._busy: set[tuple[str, str]] = set()
 
     async def answer(self, request: Request[Any, Any, Any], path: str) -> Response[bytes]:
         """The response to a request for ``path`` (``/v1/…`` or ``/v2/…``)."""
-        headers = {"request-id": self._stripe.id("req_", 14), "content-type": "application/json"}
+        # A read leaves nothing behind, not even a step of the id row; only what changes the world repeats with its seed.
+        name = f"req_{secrets.token_hex(7)}" if request.method == "GET" else self._stripe.id("req_", 14)
+        headers = {"request-id": name, "content-type": "application/json"}
         headers["stripe-version"] = request.headers.get("stripe-version", API_VERSION)
         try:
             status, body = await self._checked(request, path, headers)
@@ -97,8 +103,8 @@ class Api:
         return await self._once(found, ask, token, headers)
 
     def _find(self, method: str, path: str) -> tuple[Operation, list[str]]:
-        for candidate in self._operations:
-            if candidate.name.startswith(method + " ") and (match := candidate.pattern.fullmatch(path.rstrip("/"))):
+        for candidate in self._operations.get(method, ()):
+            if match := candidate.pattern.fullmatch(path.rstrip("/")):
                 return candidate, list(match.groups())
         raise stripe_errors.unrecognised(method, path)
 

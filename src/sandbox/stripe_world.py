@@ -84,7 +84,8 @@ class Stripe:
     @property
     def modes(self) -> Modes:
         """The modes now in force."""
-        return msgspec.convert(self.world.store.get("stripe._modes", "modes") or {}, Modes)
+        row = self.world.store.get("stripe._modes", "modes")
+        return Modes() if row is None else msgspec.convert(row, Modes)
 
     def set_modes(self, changes: Obj) -> Modes:
         """Merge ``changes`` into the modes; raises msgspec.ValidationError for unknown or ill-typed ones."""
