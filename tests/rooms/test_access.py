@@ -11,7 +11,7 @@ from app.books.broken import Broken
 from app.core import db
 from app.core.errors import Upstream
 from app.merchants import identity
-from tests.rooms.xero_desk import Desk, open_desk
+from tests.rooms.xero_desk import Desk, open_desk, the_row
 
 TOKEN = "/xero/identity/connect/token"
 
@@ -113,7 +113,7 @@ async def test_lost_grant(desk: Desk, grant: UUID, connection: UUID) -> None:
         with pytest.raises(Broken):
             await access.access_token(desk.clients, grant)
 
-    row = await db.fetch_row("SELECT state, state_reason FROM connection WHERE id = $1", connection)
+    row = await the_row("SELECT state, state_reason FROM connection WHERE id = $1", connection)
     assert "needs_reconnect" == await state(grant)
     assert ("broken", "token") == (row["state"], row["state_reason"])
     asked = desk.tokens_asked()
@@ -143,10 +143,10 @@ async def test_fencing(desk: Desk, grant: UUID, signed: identity.SignedIn) -> No
     late = asyncio.create_task(access.access_token(desk.clients, grant))
     await asyncio.sleep(0.5)
     newer = await desk.sign_in()
-    stored = await db.fetch_row("SELECT access_token, refresh_token FROM xero_grant WHERE id = $1", grant)
+    stored = await the_row("SELECT access_token, refresh_token FROM xero_grant WHERE id = $1", grant)
     token = await late
 
-    after = await db.fetch_row("SELECT access_token, refresh_token FROM xero_grant WHERE id = $1", grant)
+    after = await the_row("SELECT access_token, refresh_token FROM xero_grant WHERE id = $1", grant)
     assert newer.user_id == signed.user_id
     assert tuple(stored) == tuple(after)
     assert token == desk.clients.vault.open(stored["access_token"])

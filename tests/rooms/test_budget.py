@@ -14,7 +14,7 @@ from app.core import db
 from app.core.clock import now
 from app.core.errors import Upstream
 from app.core.work import Postpone
-from tests.rooms.xero_desk import Desk, open_desk
+from tests.rooms.xero_desk import Desk, open_desk, the_row
 
 API = "/xero/api/api.xro/*"
 
@@ -104,7 +104,7 @@ async def test_headers_correct_the_count(desk: Desk) -> None:
     gate = TenantGate("a", "writeback")
     await gate.before()
     await gate.after(200, {"x-minlimit-remaining": "2", "x-daylimit-remaining": "999"}, 100)
-    row = await db.fetch_row("SELECT * FROM xero_budget WHERE xero_tenant_id = 'a'")
+    row = await the_row("SELECT * FROM xero_budget WHERE xero_tenant_id = 'a'")
 
     assert (58, 1000, 100) == (row["minute_used"], row["day_limit"], row["bytes_in"])
     assert 0 == await let_through("sync", 1)

@@ -12,7 +12,7 @@ from app.core import db
 from app.core.errors import NotFound, Refused, Upstream
 from app.core.work import Postpone
 from app.merchants import identity
-from tests.rooms.xero_desk import PRIYA, Desk, open_desk
+from tests.rooms.xero_desk import PRIYA, Desk, open_desk, the_row
 from tests.world import HARROW
 
 WREN = "Wren & Marlow Physio Pty Ltd"
@@ -111,7 +111,7 @@ async def test_disconnect_last(desk: Desk, signed: identity.SignedIn) -> None:
     connection_id = await connected(desk, signed)
     await connections.disconnect(desk.clients, signed.merchant_id, connection_id)
     told = [call["path"] for call in desk.calls("/xero/") if call["method"] in {"DELETE", "POST"}][-2:]
-    grant = await db.fetch_row("SELECT * FROM xero_grant")
+    grant = await the_row("SELECT * FROM xero_grant")
 
     assert told[0].startswith("/xero/api/connections/")
     assert told[1].endswith("/connect/revocation")

@@ -7,7 +7,7 @@ import pytest
 
 from app.core import db
 from app.merchants import identity, sessions
-from tests.rooms.xero_desk import PRIYA, TOM, Desk, open_desk
+from tests.rooms.xero_desk import PRIYA, TOM, Desk, open_desk, the_row
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def begin(desk: Desk, purpose: identity.Purpose = "sign_in", next_path: st
 async def test_sign_in(desk: Desk) -> None:
     """Signing in makes a user and a merchant, and stores no grant."""
     signed = await desk.sign_in("sign_in")
-    user = await db.fetch_row("SELECT * FROM app_user WHERE id = $1", signed.user_id)
+    user = await the_row("SELECT * FROM app_user WHERE id = $1", signed.user_id)
 
     assert ("Hannah", "Finch") == (user["given_name"], user["family_name"])
     assert not signed.connected
@@ -60,7 +60,7 @@ async def test_connect(desk: Desk) -> None:
     """Consenting to the books stores one encrypted grant, for the same user and merchant as before."""
     before = await desk.sign_in("sign_in")
     signed = await desk.sign_in("connect")
-    grant = await db.fetch_row("SELECT * FROM xero_grant WHERE app_user = $1", signed.user_id)
+    grant = await the_row("SELECT * FROM xero_grant WHERE app_user = $1", signed.user_id)
 
     assert (before.user_id, before.merchant_id) == (signed.user_id, signed.merchant_id)
     assert signed.connected
@@ -71,9 +71,9 @@ async def test_connect(desk: Desk) -> None:
 async def test_sign_in_keeps_the_grant(desk: Desk) -> None:
     """Signing in later, with less scope, leaves the books' grant alone."""
     signed = await desk.sign_in("connect")
-    before = await db.fetch_row("SELECT * FROM xero_grant WHERE app_user = $1", signed.user_id)
+    before = await the_row("SELECT * FROM xero_grant WHERE app_user = $1", signed.user_id)
     await desk.sign_in("sign_in")
-    after = await db.fetch_row("SELECT * FROM xero_grant WHERE app_user = $1", signed.user_id)
+    after = await the_row("SELECT * FROM xero_grant WHERE app_user = $1", signed.user_id)
     assert tuple(before) == tuple(after)
 
 
@@ -145,7 +145,7 @@ async def test_xero_away(desk: Desk) -> None:
 async def test_nothing_readable_is_stored(desk: Desk) -> None:
     """State, browser and verifier are not to be read from the database."""
     url = await begin(desk)
-    row = await db.fetch_row("SELECT * FROM sign_in_flow")
+    row = await the_row("SELECT * FROM sign_in_flow")
     assert row["verifier"].startswith("gAAAA")
     assert row["state_hash"] not in url
     assert "browser" not in row["browser_hash"]
@@ -164,7 +164,7 @@ async def test_session(desk: Desk) -> None:
     session = await sessions.read(keys, token)
     assert session
     assert (signed.user_id, signed.merchant_id) == (session.user_id, session.merchant_id)
-    assert token not in str(tuple(await db.fetch_row("SELECT * FROM web_session")))
+    assert token not in str(tuple(await the_row("SELECT * FROM web_session")))
 
     await sessions.end(keys, token)
     assert await sessions.read(keys, token) is None

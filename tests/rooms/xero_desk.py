@@ -33,6 +33,13 @@ def settings_for(sandbox: str, **more: str) -> Settings:
     )
 
 
+async def the_row(sql: str, *args: Any) -> Any:
+    """The row that must be there."""
+    found = await db.fetch_row(sql, *args)
+    assert found is not None
+    return found
+
+
 class Desk:
     """The sandbox's control API, and our clients beside it."""
 
