@@ -18,7 +18,7 @@ from tests.fixtures.browser import ARGS, DESKTOP, PHONE, chromium_binary
 from tests.fixtures.process import ROOT, Process, free_port
 
 PICTURES = ROOT / "docs" / "pictures"
-PAID, SHOWN = "INV-2041", "INV-2042"
+PAID, SHOWN = "INV-2038", "INV-2041"
 
 
 async def take(page: Page, name: str) -> None:
