@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from uuid import UUID
 
 from app.books import invoices, payments, reconciliation, stripe_events
@@ -50,7 +51,8 @@ async def main() -> None:
     db.configure(settings.database_url)
     await db.open_pool(6)
     sweep = Sweep(lanes(await open_clients(settings)))
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     while True:
         await sweep.once()
         await asyncio.sleep(0.1)
