@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 import stripe
 
+from app.clients.stripe import Stripe
 from app.clients.stripe_errors import failure
 from app.clients.stripe_webhooks import BadSignature, verify
 from app.clients.stripe_wire import account_view, intent_view, session_view
 from app.core.clock import now
+from app.settings import Settings
 
 SECRET = "whsec_0123456789abcdef0123456789"
 EVENT = '{"id":"evt_1","object":"event","type":"charge.updated","account":"acct_1","livemode":false}'
@@ -55,6 +57,14 @@ def test_no_secret() -> None:
     """Without a secret nothing is believed."""
     with pytest.raises(BadSignature):
         verify(EVENT.encode(), signed(secret=""), "")
+
+
+async def test_empty_id() -> None:
+    """An empty id is a mistake of ours: it would call the whole collection."""
+    client = Stripe(Settings(stripe_secret_key="sk_test_0", stripe_api_url="http://localhost:1"))
+    with pytest.raises(ValueError, match="empty id"):
+        await client.intent("acct_1", "")
+    await client.close()
 
 
 def test_account() -> None:

@@ -55,6 +55,12 @@ class Stripe:
         """Close the connections; nothing may call afterwards."""
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
+    async def whoami(self) -> str:
+        """The platform our key belongs to: its id and name."""
+        own = await _do(self._client.v1.accounts.retrieve_current_async, {})
+        name = ((own.get("settings") or {}).get("dashboard") or {}).get("display_name") or ""
+        return f"{own['id']} ({name})" if name else str(own["id"])
+
     # ---- accounts
 
     async def create_account(self, params: Mapping[str, Any], idempotency_key: str) -> AccountView:
@@ -148,16 +154,18 @@ class Stripe:
         return verify(raw, header, self._thin_secret)
 
 
-async def _do(method: Call, params: Mapping[str, Any], *, id: str = "", account: str = "", key: str = "") -> Any:
+async def _do(
+    method: Call, params: Mapping[str, Any], *, id: str | None = None, account: str = "", key: str = ""
+) -> Any:
     """One call, its answer as a plain dict. Raises Upstream."""
     db.refuse_in_transaction("Stripe")
     name = getattr(method, "__name__", "")
-    if name.startswith(("retrieve", "expire")) and not id:
+    if id is not None and not id:
         raise ValueError("an empty id would call the collection")
     options = {"stripe_account": account} if account else {}
     options |= {"idempotency_key": key} if key else {}
     try:
-        answer = await method(*([id] if id else []), params=dict(params), options=options)
+        answer = await method(*([id] if id is not None else []), params=dict(params), options=options)
     except stripe.StripeError as error:
         raise failure(error, writes=name.startswith(("create", "expire"))) from error
     return answer.to_dict(for_json=True)

@@ -153,6 +153,10 @@ class XeroIdentity:
             raise BadIdentity("The id_token names nobody.")
         return IdClaims(**said)
 
+    async def issuer(self) -> str:
+        """The issuer Xero names; raises Upstream when it cannot be read."""
+        return (await self.discover()).issuer
+
     async def discover(self) -> Discovery:
         """Xero's discovery document, read once."""
         if self._discovery is None:

@@ -10,7 +10,7 @@ from app.clients.bundle import Clients, open_clients
 from app.core import broker as brokers
 from app.core import db, inbox, jobs, limiter
 from app.core.work import Claim, Lane
-from app.merchants import payments_setup
+from app.merchants import identity, payments_setup, sessions
 from app.runtime.ticks import Clock
 from app.settings import Settings
 from payportal import checkout, receipts
@@ -26,6 +26,8 @@ async def _pull(clients: Clients, subject: str, _: dict[str, Any]) -> None:
 async def _prune(_clients: Clients, _subject: str, _: dict[str, Any]) -> None:
     await jobs.prune()
     await limiter.prune()
+    await sessions.prune()
+    await identity.prune()
 
 
 JOBS: dict[str, Job] = {

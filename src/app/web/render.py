@@ -32,7 +32,8 @@ async def page(
     html = render(request, name, **context)
     response = Response(html, media_type=MediaType.HTML, status_code=status_code)
     if flash:
-        response.delete_cookie(FLASH, path="/")
+        # A __Host- cookie goes only by the attributes it came with; Litestar's delete_cookie leaves Secure out.
+        response.set_cookie(FLASH, "", path="/", secure=True, httponly=True, samesite="lax", max_age=0)
     return response
 
 
