@@ -92,7 +92,8 @@ class Walker:
 
     def __init__(self) -> None:
         hooks = {"request": [self._send_cookies], "response": [self._keep_cookies]}
-        self.http = httpx.Client(follow_redirects=True, timeout=30, event_hooks=hooks)
+        one_by_one = httpx.Limits(max_keepalive_connections=0)  # nothing to close when the walk is over
+        self.http = httpx.Client(follow_redirects=True, timeout=30, event_hooks=hooks, limits=one_by_one)
         self.cookies: Fields = {}
         self.page: httpx.Response = httpx.Response(200)
 

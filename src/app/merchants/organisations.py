@@ -84,4 +84,4 @@ def _calls(row: Row) -> str:
     """How many of the day's calls to Xero are used; its limit is per organisation."""
     if not row["day_used"]:
         return ""
-    return f"{row['day_used']:,} of {row['day_limit']:,} calls to Xero used today."
+    return f"{row['day_used']:,} of {round(row['day_limit'], -2):,} calls to Xero used today."
