@@ -80,16 +80,14 @@ class Clock:
         self, *, advance: float | None = None, set_to: datetime | None = None, rate: float | None = None
     ) -> None:
         """Move the clock: jump ahead by seconds, to a moment, or run at another rate. Returns when all due work is done."""
-        target = self.timestamp()
-        if set_to is not None:
-            target = set_to.timestamp()
-        if advance is not None:
-            target += advance
+        start = self.timestamp()
+        target = (set_to.timestamp() if set_to is not None else start) + (advance or 0.0)
         while (due := self._pop(target)) is not None:
             if due["at"] > self.timestamp():
                 self._anchor(due["at"], self._rate)
             await self._perform(due)
-        self._anchor(target if advance is not None or set_to is not None else self.timestamp(), rate or self._rate)
+        # What was done on the way took real time: never step back behind it, except when told to go back.
+        self._anchor(target if target < start else max(target, self.timestamp()), rate or self._rate)
         self._store.commit()
         self._wake.set()
 

@@ -8,15 +8,18 @@ from sandbox import xero_connections, xero_consent, xero_desk, xero_desk_pages, 
 from sandbox.world import World
 from sandbox.xero_accounting import (
     Kit,
+    accounts,
     bank,
     contacts,
     credits,  # noqa: A004 - Xero's word
     invoice_parts,
     invoice_writes,
     invoices,
+    payment_services,
     payments,
     settings,
     themes,
+    transfers,
 )
 from sandbox.xero_call import Door
 from sandbox.xero_documents import Documents
@@ -27,7 +30,9 @@ from sandbox.xero_seed import Seeder
 from sandbox.xero_tokens import Tokens
 from sandbox.xero_webhooks import XeroWebhooks
 
-NOUNS = (settings, themes, contacts, invoices, invoice_writes, invoice_parts, payments, bank, credits)
+SETTINGS = (settings, accounts, themes, payment_services, contacts)
+MONEY = (invoices, invoice_writes, invoice_parts, payments, bank, transfers, credits)
+NOUNS = (*SETTINGS, *MONEY)
 
 
 def make_kit(world: World) -> tuple[Kit, Tokens]:

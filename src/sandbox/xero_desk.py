@@ -27,6 +27,7 @@ from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import cents, read_day
 
 Web = Request[Any, Any, Any]
+Act = Callable[[Obj, Obj], Any]
 
 
 def refused(reason: str) -> HTTPException:
@@ -213,34 +214,42 @@ def told(request: Web, result: Any) -> Response[Any]:
     return Response(msgspec.json.encode(result), media_type="application/json", status_code=200)
 
 
+def _actions(desk: Desk) -> list[tuple[str, str, Act]]:
+    """POST ``/_xero/{path}/{id}/{name}`` and what it does."""
+    return [
+        ("organisations", "invoices", desk.create_invoice),
+        ("organisations", "lock", desk.lock),
+        ("organisations", "payment_url", desk.paste_payment_url),
+        ("organisations", "disconnect", lambda row, _given: desk.disconnect(row)),
+        ("invoices", "change", desk.change_invoice),
+        ("invoices", "approve", lambda row, _given: desk.set_status(row, "AUTHORISED")),
+        ("invoices", "void", lambda row, _given: desk.set_status(row, "VOIDED")),
+        ("invoices", "delete", lambda row, _given: desk.set_status(row, "DELETED")),
+        ("invoices", "pay", desk.pay),
+        ("invoices", "credit", desk.credit),
+        ("payments", "remove", lambda row, _given: desk.remove_payment(row)),
+        ("payments", "reconcile", lambda row, _given: desk.reconcile(row)),
+        ("accounts", "archive", lambda row, _given: desk.set_account(row, "ARCHIVED")),
+        ("accounts", "restore", lambda row, _given: desk.set_account(row, "ACTIVE")),
+        ("contacts", "change", desk.set_contact),
+    ]
+
+
 def routes(kit: Kit) -> list[ControllerRouterHandler]:
     """``/_xero/…``."""
     desk = Desk(kit)
     made: list[ControllerRouterHandler] = []
 
-    def action(path: str, kind: str, name: str, act: Callable[[Obj, Obj], Any]) -> None:
+    def action(path: str, name: str, act: Act) -> None:
         @post(f"/_xero/{path}/{{id:str}}/{name}", name=f"{path} {name}", status_code=200)
         async def handler(request: Web, id: str) -> Response[Any]:
-            subject = desk.organisation(id) if path == "organisations" else desk.row(kind, id)
+            subject = desk.organisation(id) if path == "organisations" else desk.row(f"xero.{path[:-1]}", id)
             return told(request, act(subject, await given_by(request)))
 
         made.append(handler)
 
-    action("organisations", "xero.organisation", "invoices", desk.create_invoice)
-    action("organisations", "xero.organisation", "lock", desk.lock)
-    action("organisations", "xero.organisation", "payment_url", desk.paste_payment_url)
-    action("organisations", "xero.organisation", "disconnect", lambda row, _given: desk.disconnect(row))
-    action("invoices", "xero.invoice", "change", desk.change_invoice)
-    action("invoices", "xero.invoice", "approve", lambda row, _given: desk.set_status(row, "AUTHORISED"))
-    action("invoices", "xero.invoice", "void", lambda row, _given: desk.set_status(row, "VOIDED"))
-    action("invoices", "xero.invoice", "delete", lambda row, _given: desk.set_status(row, "DELETED"))
-    action("invoices", "xero.invoice", "pay", desk.pay)
-    action("invoices", "xero.invoice", "credit", desk.credit)
-    action("payments", "xero.payment", "remove", lambda row, _given: desk.remove_payment(row))
-    action("payments", "xero.payment", "reconcile", lambda row, _given: desk.reconcile(row))
-    action("accounts", "xero.account", "archive", lambda row, _given: desk.set_account(row, "ARCHIVED"))
-    action("accounts", "xero.account", "restore", lambda row, _given: desk.set_account(row, "ACTIVE"))
-    action("contacts", "xero.contact", "change", desk.set_contact)
+    for path, name, act in _actions(desk):
+        action(path, name, act)
 
     @get("/_xero/organisations")
     async def organisations(world: World) -> list[Obj]:

@@ -1,4 +1,4 @@
-"""Bank transactions and transfers: fees out of the clearing account, payouts from clearing to bank.
+"""Bank transactions: fees out of the clearing account, money received beside invoices.
 
 SPEND defaults to tax inclusive lines, where invoices default to exclusive. RECEIVE-OVERPAYMENT and RECEIVE-PREPAYMENT make
 a credit that is allocated to invoices later and cannot be changed through this endpoint.
@@ -6,7 +6,6 @@ a credit that is allocated to invoices later and cannot be changed through this 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +14,14 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
+from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.contacts import save_contact
 from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
 from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import LineProblem, read_line, totals
 from sandbox.xero_where import Field, order, where
-from sandbox.xero_wire import ZERO_ID, cents, day, day_string, fixed, instant, money, read_day
+from sandbox.xero_wire import day, day_string, instant, money, read_day
 
 SCOPE = "accounting.banktransactions"
 TYPES = ("SPEND", "RECEIVE", "RECEIVE-OVERPAYMENT", "RECEIVE-PREPAYMENT")
@@ -141,34 +141,6 @@ def _create(kit: Kit, call: Call, body: Any) -> Answer:
     return batch(call, body, "BankTransactions", "BankTransactionID", lambda wire: _read(kit, call, wire), post_)
 
 
-def batch(
-    call: Call,
-    body: Any,
-    noun: str,
-    id_name: str,
-    check: Callable[[dict[str, Any]], tuple[list[str], Obj]],
-    make: Callable[[Obj], dict[str, Any]],
-) -> Answer:
-    """Create elements: all or a 400, or one by one with ``summarizeErrors=false``."""
-    each = (call.param("summarizeErrors") or "").lower() == "false"
-    results: list[dict[str, Any]] = []
-    refused: list[dict[str, Any]] = []
-    planned: list[Obj] = []
-    for wire in elements_of(body, noun):
-        errors, values = check(wire)
-        if errors:
-            told = {id_name: ZERO_ID, **wire, "StatusAttributeString": "ERROR"}
-            told["ValidationErrors"] = [{"Message": text} for text in errors]
-            (results if each else refused).append(told)
-        elif each:
-            results.append({**make(values), "StatusAttributeString": "OK"})
-        else:
-            planned.append(values)
-    if refused:
-        raise invalid(refused)
-    return call.answer(noun, results + [make(values) for values in planned])
-
-
 def _credit(kit: Kit, call: Call, transaction: Obj) -> str:
     kind = CREDITS[transaction["type"]]
     names = ("tenant", "contact", "date", "lines", "line_amount_types", "reference", "subtotal", "tax", "total", "type")
@@ -202,74 +174,8 @@ def _list(kit: Kit, call: Call) -> Answer:
     return call.answer("BankTransactions", [_transaction(kit, row) for row in rows], pagination)
 
 
-def _transfer(kit: Kit, row: Obj) -> dict[str, Any]:
-    def side(id: str) -> dict[str, Any]:
-        account = kit.world.store.get("xero.account", id) or {}
-        return {"AccountID": id, "Code": account.get("code"), "Name": account.get("name")}
-
-    return {
-        "BankTransferID": row["id"],
-        "FromBankAccount": side(row["from"]),
-        "ToBankAccount": side(row["to"]),
-        "Amount": money(row["amount"]),
-        "Date": day(row["date"]),
-        "DateString": day_string(row["date"]),
-        "Reference": row["reference"],
-        "CurrencyRate": fixed("1", 10),
-        "Status": row["status"],
-        "CreatedDateUTC": instant(row["created"]),
-        "FromIsReconciled": False,
-        "ToIsReconciled": False,
-        "HasAttachments": False,
-    }
-
-
-def _read_transfer(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str], Obj]:
-    errors: list[str] = []
-    ends = [bank_account(call, wire.get(name)) for name in ("FromBankAccount", "ToBankAccount")]
-    source, target = ends
-    if source is None or target is None or source is target:
-        errors.append("A transfer needs two different bank accounts")
-    try:
-        amount = cents(wire.get("Amount"))
-        date = read_day(wire["Date"]) if wire.get("Date") else kit.ledger.today(call.organisation)
-    except ValueError as problem:
-        return [*errors, str(problem)], {}
-    if amount <= 0:
-        errors.append("Amount must be greater than zero")
-    locked = lock_problem(call.organisation, date)
-    errors += [locked] if locked is not None else []
-    values = {"amount": amount, "date": date, "reference": str(wire.get("Reference") or "")}
-    return errors, values | {"from": (source or {}).get("id"), "to": (target or {}).get("id")}
-
-
-def _create_transfer(kit: Kit, call: Call, body: Any) -> Answer:
-    def make(values: Obj) -> dict[str, Any]:
-        row = {
-            "id": call.world.ids.uuid(),
-            "tenant": call.tenant,
-            "status": "AUTHORISED",
-            "created": call.now_ms,
-            **values,
-        }
-        return _transfer(kit, kit.ledger.touch("xero.banktransfer", row))
-
-    return batch(call, body, "BankTransfers", "BankTransferID", lambda wire: _read_transfer(kit, call, wire), make)
-
-
-def _delete_transfers(kit: Kit, call: Call, body: Any) -> Answer:
-    rows = []
-    for wire in elements_of(body, "BankTransfers"):
-        row = call.mine("xero.banktransfer", str(wire.get("BankTransferID")))
-        if row is None or wire.get("Status") != "DELETED" or row["status"] == "DELETED":
-            raise invalid([{**wire, "ValidationErrors": [{"Message": "The bank transfer cannot be edited"}]}])
-        row["status"] = "DELETED"
-        rows.append(_transfer(kit, kit.ledger.touch("xero.banktransfer", row)))
-    return call.answer("BankTransfers", rows)
-
-
 def routes(kit: Kit) -> list[ControllerRouterHandler]:
-    """``/BankTransactions`` and ``/BankTransfers``."""
+    """``/BankTransactions``."""
 
     @get(f"{API}/BankTransactions")
     async def transactions(request: Web) -> Answer:
@@ -297,21 +203,4 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
     async def delete(request: Web, id: str) -> Answer:
         return await kit.door.write(request, SCOPE, lambda call, body: _delete(kit, call, id, body))
 
-    @get(f"{API}/BankTransfers")
-    async def transfers(request: Web) -> Answer:
-        def act(call: Call) -> Answer:
-            rows = modified_since(call, call.rows("xero.banktransfer"))
-            rows = [row for row in rows if row["status"] != "DELETED" or call.flag("includeDeleted")]
-            return call.answer("BankTransfers", [_transfer(kit, row) for row in rows])
-
-        return kit.door.read(request, SCOPE, act)
-
-    @put(f"{API}/BankTransfers")
-    async def create_transfer(request: Web) -> Answer:
-        return await kit.door.write(request, SCOPE, lambda call, body: _create_transfer(kit, call, body))
-
-    @post(f"{API}/BankTransfers", status_code=200)
-    async def delete_transfers(request: Web) -> Answer:
-        return await kit.door.write(request, SCOPE, lambda call, body: _delete_transfers(kit, call, body))
-
-    return [transactions, transaction, create, create_too, delete, transfers, create_transfer, delete_transfers]
+    return [transactions, transaction, create, create_too, delete]

@@ -10,7 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
-from sandbox.xero_accounting.bank import batch
+from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.queries import modified_since, page
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
 from sandbox.xero_ledger import lock_problem

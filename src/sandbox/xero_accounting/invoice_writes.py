@@ -85,7 +85,7 @@ def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
     row = blank_invoice(kind, "", "", call.organisation["currency"])
     row |= {"id": None, "tenant": call.tenant, "app": True, "date": kit.ledger.today(call.organisation)}
     row["theme"] = next((t["id"] for t in call.rows("xero.theme") if t["sort"] == 0), None)
-    contact = _contact(call, wire)
+    contact_id = _contact(call, wire)
     changes = _read(kit, call, row, wire)
     _check_complete({**row, **changes}, status)
     locked = lock_problem(call.organisation, str(changes.get("date", row["date"])))
@@ -96,17 +96,15 @@ def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
         row.update(changes)
         row["id"] = call.world.ids.uuid()
         row["number"] = row["number"] or next_number(call)
-        row["status"], row["contact"] = status, contact() if callable(contact) else contact
+        row["status"] = status
+        row["contact"] = contact_id or save_contact(kit, call, None, wire["Contact"])["id"]
         return kit.ledger.settle("xero.invoice", row, "CREATE")
 
-    def contact_row() -> str:
-        return str(save_contact(kit, call, None, wire["Contact"])["id"])
-
-    contact = contact if contact is not None else contact_row
     return apply
 
 
-def _contact(call: Call, wire: dict[str, Any]) -> Any:
+def _contact(call: Call, wire: dict[str, Any]) -> str | None:
+    """The id of the contact meant, or None when the name is new and one will be made."""
     given = wire.get("Contact") or {}
     if given.get("ContactID"):
         row = call.mine("xero.contact", str(given["ContactID"]))
@@ -114,7 +112,7 @@ def _contact(call: Call, wire: dict[str, Any]) -> Any:
             raise Refusal("The contact could not be found")
         if row["status"] != "ACTIVE":
             raise Refusal("The contact has been archived")
-        return row["id"]
+        return str(row["id"])
     name = str(given.get("Name") or "").strip()
     if not name:
         raise Refusal("A Contact must be specified for this type of transaction")

@@ -1,0 +1,106 @@
+"""Bank transfers: payouts from the clearing account to the bank. Since July 2026 they can be deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import get, post, put
+from litestar.types import ControllerRouterHandler
+
+from sandbox.store import Obj
+from sandbox.xero_accounting import API, Kit
+from sandbox.xero_accounting.bank import SCOPE, bank_account
+from sandbox.xero_accounting.batches import batch
+from sandbox.xero_accounting.queries import modified_since
+from sandbox.xero_call import Answer, Call, Web, elements_of, invalid
+from sandbox.xero_ledger import lock_problem
+from sandbox.xero_wire import cents, day, day_string, fixed, instant, money, read_day
+
+
+def _transfer(kit: Kit, row: Obj) -> dict[str, Any]:
+    def side(id: str) -> dict[str, Any]:
+        account = kit.world.store.get("xero.account", id) or {}
+        return {"AccountID": id, "Code": account.get("code"), "Name": account.get("name")}
+
+    return {
+        "BankTransferID": row["id"],
+        "FromBankAccount": side(row["from"]),
+        "ToBankAccount": side(row["to"]),
+        "Amount": money(row["amount"]),
+        "Date": day(row["date"]),
+        "DateString": day_string(row["date"]),
+        "Reference": row["reference"],
+        "CurrencyRate": fixed("1", 10),
+        "Status": row["status"],
+        "CreatedDateUTC": instant(row["created"]),
+        "FromIsReconciled": False,
+        "ToIsReconciled": False,
+        "HasAttachments": False,
+    }
+
+
+def _read_transfer(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str], Obj]:
+    errors: list[str] = []
+    ends = [bank_account(call, wire.get(name)) for name in ("FromBankAccount", "ToBankAccount")]
+    source, target = ends
+    if source is None or target is None or source is target:
+        errors.append("A transfer needs two different bank accounts")
+    try:
+        amount = cents(wire.get("Amount"))
+        date = read_day(wire["Date"]) if wire.get("Date") else kit.ledger.today(call.organisation)
+    except ValueError as problem:
+        return [*errors, str(problem)], {}
+    if amount <= 0:
+        errors.append("Amount must be greater than zero")
+    locked = lock_problem(call.organisation, date)
+    errors += [locked] if locked is not None else []
+    values = {"amount": amount, "date": date, "reference": str(wire.get("Reference") or "")}
+    return errors, values | {"from": (source or {}).get("id"), "to": (target or {}).get("id")}
+
+
+def _create_transfer(kit: Kit, call: Call, body: Any) -> Answer:
+    def make(values: Obj) -> dict[str, Any]:
+        row = {
+            "id": call.world.ids.uuid(),
+            "tenant": call.tenant,
+            "status": "AUTHORISED",
+            "created": call.now_ms,
+            **values,
+        }
+        return _transfer(kit, kit.ledger.touch("xero.banktransfer", row))
+
+    return batch(call, body, "BankTransfers", "BankTransferID", lambda wire: _read_transfer(kit, call, wire), make)
+
+
+def _delete_transfers(kit: Kit, call: Call, body: Any) -> Answer:
+    rows = []
+    for wire in elements_of(body, "BankTransfers"):
+        row = call.mine("xero.banktransfer", str(wire.get("BankTransferID")))
+        if row is None or wire.get("Status") != "DELETED" or row["status"] == "DELETED":
+            raise invalid([{**wire, "ValidationErrors": [{"Message": "The bank transfer cannot be edited"}]}])
+        row["status"] = "DELETED"
+        rows.append(_transfer(kit, kit.ledger.touch("xero.banktransfer", row)))
+    return call.answer("BankTransfers", rows)
+
+
+def routes(kit: Kit) -> list[ControllerRouterHandler]:
+    """``/BankTransfers``."""
+
+    @get(f"{API}/BankTransfers")
+    async def transfers(request: Web) -> Answer:
+        def act(call: Call) -> Answer:
+            rows = modified_since(call, call.rows("xero.banktransfer"))
+            rows = [row for row in rows if row["status"] != "DELETED" or call.flag("includeDeleted")]
+            return call.answer("BankTransfers", [_transfer(kit, row) for row in rows])
+
+        return kit.door.read(request, SCOPE, act)
+
+    @put(f"{API}/BankTransfers")
+    async def create_transfer(request: Web) -> Answer:
+        return await kit.door.write(request, SCOPE, lambda call, body: _create_transfer(kit, call, body))
+
+    @post(f"{API}/BankTransfers", status_code=200)
+    async def delete_transfers(request: Web) -> Answer:
+        return await kit.door.write(request, SCOPE, lambda call, body: _delete_transfers(kit, call, body))
+
+    return [transfers, create_transfer, delete_transfers]
