@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -19,7 +20,7 @@ class Form:
         self.buttons: list[tuple[str, str, str]] = []  # words, name, value
 
 
-class _Reader(HTMLParser):
+class Reader(HTMLParser):
     """Collects forms, radio labels and the words of buttons."""
 
     def __init__(self, text: str) -> None:
@@ -91,7 +92,7 @@ class Walker:
     """Somebody at a browser. `page` is the last answer, redirects followed."""
 
     def __init__(self) -> None:
-        hooks = {"request": [self._send_cookies], "response": [self._keep_cookies]}
+        hooks: dict[str, list[Any]] = {"request": [self._send_cookies], "response": [self._keep_cookies]}
         one_by_one = httpx.Limits(max_keepalive_connections=0)  # nothing to close when the walk is over
         self.http = httpx.Client(follow_redirects=True, timeout=30, event_hooks=hooks, limits=one_by_one)
         self.cookies: Fields = {}
@@ -126,14 +127,14 @@ class Walker:
 
     def follow(self, words: str) -> httpx.Response:
         """Follow the first link with these words in it."""
-        for said, href in _Reader(self.text).links:
+        for said, href in Reader(self.text).links:
             if words in said:
                 return self.open(href)
         raise AssertionError(f"No link {words!r} on {self.page.url}")
 
     def press(self, words: str, **fields: str) -> httpx.Response:
         """Press the first button whose words begin so, with the form as it stands and these fields typed in."""
-        for form in _Reader(self.text).forms:
+        for form in Reader(self.text).forms:
             for said, name, value in form.buttons:
                 if re.match(re.escape(words), said):
                     sent = form.fields | ({name: value} if name else {}) | fields

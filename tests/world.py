@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.walker import Walker, _Reader
+from tests.walker import Walker, Reader
 
 HARROW = "Harrow & Finch Joinery Ltd"
 DETAILS = {
@@ -48,7 +48,7 @@ class Merchant(Walker):
     def verify(self) -> None:
         """Step 2."""
         self.open(f"{self.url}/setup/business")
-        form = next(form for form in _Reader(self.text).forms if form.action.endswith("/setup/business"))
+        form = next(form for form in Reader(self.text).forms if form.action.endswith("/setup/business"))
         self.send(form, form.fields | DETAILS)
 
     def enable_payments(self) -> None:
@@ -77,7 +77,7 @@ class Merchant(Walker):
     def choose_account(self, account: str) -> None:
         """Every currency's payments go to the account of that name."""
         assert self.path == "/settings/accounts", self.text[:2000]
-        form = next(form for form in _Reader(self.text).forms if "/settings/accounts" in form.action)
+        form = next(form for form in Reader(self.text).forms if "/settings/accounts" in form.action)
         value = option(self.text, account)
         chosen = {name: value for name in form.fields if name.startswith("account_")}
         self.send(form, form.fields | chosen)
@@ -96,17 +96,17 @@ class Merchant(Walker):
 
         def found() -> bool:
             self.open(f"{self.url}/invoices?q={number}")
-            return any(words == number for words, _ in _Reader(self.text).links)
+            return any(words == number for words, _ in Reader(self.text).links)
 
         until(found, f"invoice {number}")
-        return next(href for words, href in _Reader(self.text).links if words == number)
+        return next(href for words, href in Reader(self.text).links if words == number)
 
     def pay_link(self, number: str) -> str:
         """The invoice's pay link, made when it has none."""
         path = self.invoice_path(number)
         self.open(path)
         if 'aria-label="Payment link"' not in self.text:
-            form = next(form for form in _Reader(self.text).forms if form.action.endswith("/link"))
+            form = next(form for form in Reader(self.text).forms if form.action.endswith("/link"))
             self.send(form, form.fields | {"action": "make"})
             self.open(path)
         link = re.search(r'value="([^"]+/p/[^"]+)"', self.text)

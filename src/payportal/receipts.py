@@ -39,14 +39,15 @@ async def issue(clients: Clients, payment_id: UUID) -> None:
 
 async def _mail(clients: Clients, found: Found, payment: Any) -> None:
     view = await receipt_view(found, payment) | {"base_url": clients.settings.base_url}
-    view["link"] = f"{links.address(clients.settings, clients.keys, found.link)}/receipt"
+    view["receipt_url"] = f"{links.address(clients.settings, clients.keys, found.link)}/receipt"
+    view["subject"] = f"Receipt for invoice {found.invoice['number']} from {view['m'].name}"
     await mails.queue(
         kind="receipt",
         unique_key=f"receipt:{payment['id']}",
         merchant_id=payment["merchant"],
         invoice_id=payment["invoice"],
         to=payment["customer_email"],
-        subject=f"Receipt for invoice {found.invoice['number']} from {view['m'].name}",
+        subject=view["subject"],
         text=_JINJA.get_template("emails/receipt.txt").render(view),
         html=_JINJA.get_template("emails/receipt.html").render(view),
         from_name=view["m"].name,

@@ -22,29 +22,28 @@ def shown(found: Found) -> Shown:
     """What the link's page shows to somebody who opens it now."""
     if found.expired:
         return Shown("expired")
-    row = found.invoice
-    under_way = found.under_way()
-    received = found.received()
-    if under_way:
+    if under_way := found.under_way():
         return Shown("processing", under_way)
-    if row["status"] in VOID:
-        return Shown("void")
-    if row["status"] == "PAID" or (row["status"] == "AUTHORISED" and row["due_minor"] <= 0):
+    received = found.received()
+    if _settled(found):
         return Shown("paid", received[-1] if received else None)
+    return Shown("void") if found.invoice["status"] in VOID else _unpaid(found)
+
+
+def _settled(found: Found) -> bool:
+    """Nothing is left to pay. Money that arrived but is not in Xero yet counts: nobody may be asked to pay it twice."""
+    status = found.invoice["status"]
+    return bool(status == "PAID" or (status == "AUTHORISED" and found.still_due.minor == 0))
+
+
+def _unpaid(found: Found) -> Shown:
     if not found.link["active"]:
         return Shown("inactive")
-    if row["status"] != "AUTHORISED":
+    if found.invoice["status"] != "AUTHORISED":
         return Shown("unavailable", reason="This invoice is not ready to be paid yet.")
-    if _covered(found):
-        return Shown("paid", received[-1])
     if not found.can_take_cards:
         return Shown("unavailable", reason="Payments on this page are not switched on at the moment.")
     return Shown("open")
-
-
-def _covered(found: Found) -> bool:
-    """Money that arrived but is not in Xero yet counts: nobody may be asked to pay it twice."""
-    return found.invoice["due_minor"] > 0 and found.still_due.minor == 0
 
 
 def returned(found: Found, session: str) -> Shown:

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.clients.bundle import Clients
-from app.core.brand import stylesheet_name
+from app.core.brand import on_colour, stylesheet_name
 from app.core.clock import date_in
 from app.core.money import Money, minimum_charge
 from app.merchants.branding import DEFAULT_COLOUR
@@ -21,7 +21,7 @@ def merchant_view(merchant: Any) -> SimpleNamespace:
     """The merchant as customers see it (layouts/pay)."""
     legal = merchant["legal_name"] or merchant["xero_legal_name"] or merchant["xero_name"]
     name = merchant["display_name"] or legal
-    base = f"/brand/{merchant['id']}"
+    base, colour = f"/brand/{merchant['id']}", merchant["colour"] or DEFAULT_COLOUR
     return SimpleNamespace(
         name=name,
         short_name=name,
@@ -33,7 +33,9 @@ def merchant_view(merchant: Any) -> SimpleNamespace:
         phone=merchant["contact_phone"],
         logo_src=f"{base}/{merchant['logo_hash']}.png" if merchant["logo_hash"] else "",
         logo_width=merchant["logo_width"] or 0,
-        css_href=f"{base}/{stylesheet_name(merchant['colour'] or DEFAULT_COLOUR)}.css",
+        colour=colour,
+        on_colour=on_colour(colour),
+        css_href=f"{base}/{stylesheet_name(colour)}.css",
         methods=WAYS,
     )
 

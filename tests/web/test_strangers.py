@@ -8,7 +8,8 @@ import pytest
 
 from app.web.routes import ROUTES
 from tests.fixtures.product import Product
-from tests.world import Merchant, _Reader
+from tests.walker import Reader
+from tests.world import Merchant
 
 WRITEBACK = re.compile(r"writeback")
 
@@ -21,7 +22,7 @@ def paths_with_ids() -> list[tuple[str, str]]:
         for handler in (vars(controller) if isinstance(controller, type) else {}).values():
             for path in getattr(handler, "paths", []):
                 whole = f"{base}/{path.strip('/')}".rstrip("/")
-                methods = getattr(handler, "http_methods", set())
+                methods: set[str] = getattr(handler, "http_methods", set())
                 found += [(method, whole) for method in methods if "{" in whole and method in {"GET", "POST"}]
     return sorted(set(found))
 
@@ -52,7 +53,7 @@ def test_stranger_gets_404_everywhere(product: Product, sandbox: str):
 
 def _form_pages(person: Merchant) -> list:
     person.open(f"{person.url}/setup/business")
-    return _Reader(person.text).forms
+    return Reader(person.text).forms
 
 
 def _ask(person: Merchant, method: str, url: str, token: str) -> httpx.Response:

