@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.walker import Walker, Reader
+from tests.walker import Reader, Walker
 
 HARROW = "Harrow & Finch Joinery Ltd"
 DETAILS = {

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.fixtures.product import Product
-from tests.walker import _Reader
+from tests.walker import Reader
 from tests.world import Merchant
 
 PROBLEM = "/auth/problem"
@@ -104,7 +104,7 @@ def test_cancelling(product: Product, hannah: Merchant) -> None:
     hannah.press("Cancel")
     assert PROBLEM == hannah.path
     assert "You cancelled in Xero" in hannah.text
-    assert ("Try again", "/xero/connect") in _Reader(hannah.text).links
+    assert ("Try again", "/xero/connect") in Reader(hannah.text).links
 
 
 def test_problem_page(product: Product) -> None:
@@ -112,7 +112,7 @@ def test_problem_page(product: Product) -> None:
     for reason in ("cancelled", "expired", "denied", "mismatch", "unavailable", "", "<script>"):
         reply = httpx.get(f"{product.url}{PROBLEM}", params={"reason": reason, "purpose": "//evil.example"}, timeout=20)
         assert 200 == reply.status_code
-        assert ("Try again", "/auth/xero/login") in _Reader(reply.text).links
+        assert ("Try again", "/auth/xero/login") in Reader(reply.text).links
         assert "evil.example" not in reply.text
         assert "<script>" not in reply.text
 
@@ -132,7 +132,7 @@ def test_signing_out(product: Product, hannah: Merchant) -> None:
     """Signing out ends the session for good; the old cookie opens nothing."""
     hannah.sign_in()
     token = hannah.cookies["__Host-session"]
-    form = next(form for form in _Reader(hannah.text).forms if form.action == "/auth/logout")
+    form = next(form for form in Reader(hannah.text).forms if form.action == "/auth/logout")
     hannah.send(form, form.fields)
 
     assert "/" == hannah.path
