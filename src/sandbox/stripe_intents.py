@@ -11,13 +11,16 @@ from sandbox import (
     stripe_money,
     stripe_objects,
     stripe_payments,
+    stripe_sessions,
 )
 from sandbox.store import Obj
 from sandbox.stripe_events import emit
 from sandbox.stripe_http import Call
 from sandbox.stripe_world import render
 
-_NOT_HERE = ("customer", "mandate_data", "off_session", "payment_method_data", "transfer_data", "on_behalf_of")
+_NOT_HERE = (
+    "customer mandate_data off_session payment_method_data transfer_data on_behalf_of setup_future_usage shipping"
+).split()
 
 
 def create(call: Call) -> Obj:
@@ -25,7 +28,9 @@ def create(call: Call) -> Obj:
     stripe, params = call.stripe, call.params
     for name in _NOT_HERE:
         if name in params:
-            raise stripe_errors.invalid(name, f"This sandbox does not simulate {name} on payment intents.")
+            raise stripe_sessions.not_here(name)
+    if params.get("capture_method") == "manual":
+        raise stripe_sessions.not_here("capture_method")
     currency = stripe_money.check_currency(params["currency"], "currency")
     _, settlement = stripe_ledger.country_and_currency(stripe, call.account)
     stripe_money.check_amount(params["amount"], currency, settlement, "amount")

@@ -17,8 +17,11 @@ SHORTEST, LONGEST = 1800, DAY
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 _NOT_HERE = (
     "automatic_tax discounts invoice_creation optional_items shipping_address_collection shipping_options "
-    "subscription_data setup_intent_data customer customer_account managed_payments tax_id_collection"
+    "subscription_data setup_intent_data customer customer_account customer_update managed_payments tax_id_collection "
+    "custom_fields consent_collection after_expiration allow_promotion_codes saved_payment_method_options permissions "
+    "name_collection phone_number_collection payment_method_data"
 ).split()
+_INTENT_NOT_HERE = "on_behalf_of setup_future_usage shipping transfer_data".split()
 
 
 def create(stripe: Stripe, account: str, params: Obj) -> Obj:
@@ -28,6 +31,7 @@ def create(stripe: Stripe, account: str, params: Obj) -> Obj:
     _, settlement = stripe_ledger.country_and_currency(stripe, account)
     stripe_money.check_amount(total, currency, settlement, "line_items")
     _check_intent_data(params.get("payment_intent_data") or {}, total)
+    _check_joined(stripe, account, (params.get("payment_intent_data") or {}).get("statement_descriptor_suffix"))
     methods = _methods(stripe, account, currency, params)
     expires_at = _expiry(stripe, params)
     session = _build(stripe, account, params, total, currency, expires_at, methods)
@@ -42,7 +46,7 @@ def _check_shape(params: Obj) -> None:
     for name in _NOT_HERE:
         wanted = params.get(name)
         if wanted and not (isinstance(wanted, dict) and wanted.get("enabled") is False):
-            raise stripe_errors.invalid(name, f"This sandbox does not simulate {name}.")
+            raise not_here(name)
     if "mode" not in params:
         raise stripe_errors.missing("mode")
     if params["mode"] != "payment":
@@ -61,6 +65,11 @@ def _check_shape(params: Obj) -> None:
         )
 
 
+def not_here(name: str) -> stripe_errors.StripeError:
+    """400 for something Stripe has and this sandbox has not: refused in words rather than ignored."""
+    return stripe_errors.invalid(name, f"This sandbox does not simulate {name}.")
+
+
 def _check_urls(params: Obj) -> None:
     hosted = params.get("ui_mode", "hosted_page") == "hosted_page"
     needed, refused = ("success_url", "return_url") if hosted else ("return_url", "success_url")
@@ -77,6 +86,11 @@ def _check_urls(params: Obj) -> None:
 
 
 def _check_intent_data(data: Obj, total: int) -> None:
+    for name in _INTENT_NOT_HERE:
+        if data.get(name):
+            raise not_here(f"payment_intent_data[{name}]")
+    if data.get("capture_method") == "manual":
+        raise not_here("payment_intent_data[capture_method]")
     fee = data.get("application_fee_amount")
     if fee is not None and fee <= 0:
         raise stripe_errors.invalid(
@@ -102,6 +116,16 @@ def check_descriptor(words: str, param: str) -> None:
         raise stripe_errors.invalid(param, "The statement descriptor must contain at least one letter.")
     if len(words) > 22:
         raise stripe_errors.invalid(param, "The statement descriptor must be at most 22 characters.")
+
+
+def _check_joined(stripe: Stripe, account: str, suffix: str | None) -> None:
+    """The bank shows ``PREFIX* SUFFIX``: together they fit in 22 characters or are refused."""
+    joined = f"{stripe_accounts.descriptor_prefix(stripe, account)}* {suffix}"
+    if suffix and len(joined) > 22:
+        raise stripe_errors.invalid(
+            "payment_intent_data[statement_descriptor_suffix]",
+            f"The statement descriptor '{joined}' is longer than 22 characters.",
+        )
 
 
 def _methods(stripe: Stripe, account: str, currency: str, params: Obj) -> list[str]:
@@ -228,7 +252,7 @@ def update(stripe: Stripe, session: Obj, params: Obj) -> Obj:
     """Change metadata of a session; the amount of one cannot change: expire it and make another."""
     for name in params:
         if name not in ("metadata", "expand"):
-            raise stripe_errors.invalid(name, f"This sandbox does not simulate changing {name} of a session.")
+            raise not_here(name)
     session["metadata"] = merged(session["metadata"], params.get("metadata"))
     return stripe.put("checkout.session", session)
 

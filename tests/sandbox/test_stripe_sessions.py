@@ -103,8 +103,10 @@ async def test_descriptors_banks_would_refuse_are_refused(platform: Platform, su
 
 
 async def test_the_suffix_is_joined_to_the_accounts_prefix(platform: Platform) -> None:
-    """The charge's descriptor is PREFIX* SUFFIX of the connected account, 22 characters at most."""
+    """The charge's descriptor is PREFIX* SUFFIX of the connected account; together they fit in 22 characters."""
     account = platform.account(display_name="Harbour Lane")
+    with pytest.raises(stripe.InvalidRequestError, match="longer than 22"):
+        await platform.session(account, payment_intent_data={"statement_descriptor_suffix": "INVOICE 1042"})
     charge = await platform.charge(account, payment_intent_data={"statement_descriptor_suffix": "INV 1042"})
     assert "HARBOUR LA* INV 1042" == charge.calculated_statement_descriptor
 
@@ -154,3 +156,20 @@ async def test_a_session_is_found_by_its_payment_intent(platform: Platform) -> N
     )
     expected = ([paid["session"]], [other.id], [paid["session"]])
     assert expected == tuple([row.id for row in page.data] for page in (found, still, by_mail))
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"automatic_tax": {"enabled": True}},
+        {"customer": "cus_1"},
+        {"mode": "subscription"},
+        {"phone_number_collection": {"enabled": True}},
+        {"payment_intent_data": {"capture_method": "manual"}},
+        {"payment_intent_data": {"transfer_data": {"destination": "acct_1"}}},
+    ],
+)
+async def test_what_is_not_simulated_is_refused_in_words(platform: Platform, wish: dict[str, Any]) -> None:
+    """Nothing Stripe would honour is silently ignored here."""
+    with pytest.raises(stripe.InvalidRequestError, match="does not simulate"):
+        await platform.session(platform.account(), **wish)
