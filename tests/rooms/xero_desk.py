@@ -13,7 +13,7 @@ from app.core import db
 from app.merchants import identity
 from app.settings import Settings
 from tests.fixtures.product import SECRETS, registration
-from tests.walker import _Reader
+from tests.walker import Reader
 from tests.world import HARROW, option
 
 BASE = "http://localhost:8999"
@@ -91,7 +91,7 @@ class Desk:
                 reply = self._answer(http, reply, person, organisation)
 
     def _answer(self, http: httpx.Client, reply: httpx.Response, person: str, organisation: str) -> httpx.Response:
-        for form in _Reader(reply.text).forms:
+        for form in Reader(reply.text).forms:
             for words, name, value in form.buttons:
                 if words in {f"Continue as {person}", "Allow access"}:
                     fields = form.fields | ({name: value} if name else {})

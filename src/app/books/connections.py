@@ -210,6 +210,12 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
             await live.announce(merchant_id)
             return connection_id
     except asyncpg.UniqueViolationError as error:
+        # Somebody connected it in the same moment: the merchant in another tab, or another business.
+        holder = await db.fetch_row(_HOLDER, chosen.tenant_id)
+        if holder and holder["merchant"] == merchant_id:
+            connection_id = holder["id"]
+            assert connection_id is not None
+            return connection_id
         raise Refused(TAKEN) from error
 
 
