@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import timedelta
 from uuid import UUID
 
@@ -130,7 +131,8 @@ async def test_onboarding(desk: Desk, merchant_id: UUID) -> None:
     """From Stripe's page to active: coming back proves nothing, reading the account does."""
     url = await payments_setup.start(desk.clients, merchant_id)
     assert "needs" == await standing(desk, merchant_id)
-    with Walker() as hannah:
+    hannah = Walker()
+    with closing(hannah.http):
         hannah.open(url)
         hannah.press("Fill in with test values")
         hannah.press("Born 1902")

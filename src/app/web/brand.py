@@ -27,4 +27,4 @@ class BrandController(Controller):
         if kind != "css" or stem != brand.stylesheet_name(look.colour):
             raise NotFound("No such file.")
         sheet = brand.stylesheet(look.colour).encode()
-        return Response(sheet, media_type="text/css; charset=utf-8", headers=FOR_EVER)
+        return Response(sheet, media_type="text/css", headers=FOR_EVER)

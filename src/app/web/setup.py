@@ -73,8 +73,9 @@ class SetupController(Controller):
         except Upstream:
             return see_other("/setup")  # the checklist asks again, and so does the job
         merchant = await business.one(viewer.merchant_id)
-        active = payments_setup.standing(account) == "active"
-        return see_other("/setup/payments/options" if active and not merchant["options_confirmed_at"] else "/setup")
+        # While Stripe checks, which may take a while, the merchant answers what is left.
+        handed_in = payments_setup.standing(account) in {"active", "checking"}
+        return see_other("/setup/payments/options" if handed_in and not merchant["options_confirmed_at"] else "/setup")
 
     @get("/payments/options")
     async def options_form(self, request: AnyRequest, viewer: Viewer) -> Answer:
