@@ -8,6 +8,16 @@ from sandbox.store import Obj
 from sandbox.stripe_cards import Card
 from sandbox.stripe_world import Stripe
 
+_UNSET_ON_INTENTS = (
+    "_session allowed_payment_method_types automatic_payment_methods canceled_at cancellation_reason customer "
+    "customer_account excluded_payment_method_types last_payment_error latest_charge next_action on_behalf_of "
+    "payment_method payment_method_configuration_details processing review setup_future_usage shipping source "
+    "transfer_data"
+).split()
+_UNSET_ON_CHARGES = (
+    "application_fee balance_transaction customer failure_balance_transaction failure_code failure_message "
+    "on_behalf_of outcome receipt_number review shipping source source_transfer transfer_data"
+).split()
 NO_ADDRESS: Obj = {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None}
 
 
@@ -20,52 +30,32 @@ def billing(email: str | None, name: str | None, country: str | None) -> Obj:
 def payment_intent(stripe: Stripe, account: str, amount: int, currency: str, wanted: Obj) -> Obj:
     """A payment intent awaiting a payment method; ``wanted`` is the caller's ``payment_intent_data``."""
     id = stripe.id("pi_3")
-    return {
+    return dict.fromkeys(_UNSET_ON_INTENTS) | {
         "id": id,
         "object": "payment_intent",
         "_account": account,
-        "_session": None,
-        "allowed_payment_method_types": None,
         "amount": amount,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
         "application": stripe.application() if account else None,
         "application_fee_amount": wanted.get("application_fee_amount"),
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": wanted.get("capture_method") or "automatic_async",
         "client_secret": f"{id}_secret_{stripe.id('', 25)}",
         "confirmation_method": "automatic",
         "created": stripe.now(),
         "currency": currency,
-        "customer": None,
-        "customer_account": None,
         "description": wanted.get("description"),
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": stripe.livemode,
         "metadata": dict(wanted.get("metadata") or {}),
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {
             "card": {"installments": None, "network": None, "request_three_d_secure": "automatic"}
         },
         "payment_method_types": ["card"],
-        "processing": None,
         "receipt_email": wanted.get("receipt_email"),
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
         "statement_descriptor": wanted.get("statement_descriptor"),
         "statement_descriptor_suffix": wanted.get("statement_descriptor_suffix"),
         "status": "requires_payment_method",
-        "transfer_data": None,
         "transfer_group": wanted.get("transfer_group"),
     }
 
@@ -125,7 +115,7 @@ def charge(stripe: Stripe, intent: Obj, method: Obj, status: str, descriptor: st
     card = method["type"] == "card"
     paid = status == "succeeded"
     id = stripe.id("ch_3" if card else "py_3")
-    return {
+    return dict.fromkeys(_UNSET_ON_CHARGES) | {
         "id": id,
         "object": "charge",
         "_account": intent["_account"],
@@ -134,43 +124,29 @@ def charge(stripe: Stripe, intent: Obj, method: Obj, status: str, descriptor: st
         "amount_captured": intent["amount"] if paid else 0,
         "amount_refunded": 0,
         "application": intent["application"],
-        "application_fee": None,
         "application_fee_amount": intent["application_fee_amount"],
         "authorization_code": stripe.id("", 6).upper() if card and paid else None,
-        "balance_transaction": None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": descriptor,
         "captured": status != "failed",
         "created": stripe.now(),
         "currency": intent["currency"],
-        "customer": None,
         "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": stripe.livemode,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": None,
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": _charge_details(method, intent["amount"], paid),
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
         "receipt_url": stripe.world.url(f"/stripe/receipts/{id}") if paid else None,
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": status,
-        "transfer_data": None,
         "transfer_group": intent["transfer_group"],
     }
 

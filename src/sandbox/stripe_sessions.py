@@ -161,61 +161,50 @@ def _build(
     id = stripe.id("cs_live_a1" if stripe.livemode else "cs_test_a1", 58)
     ui_mode = params.get("ui_mode", "hosted_page")
     given = {name: params.get(name) for name in _AS_GIVEN}
-    return given | {
-        "id": id,
-        "object": "checkout.session",
-        "_account": account,
-        "_challenge": None,
-        "adaptive_pricing": {"enabled": (params.get("adaptive_pricing") or {}).get("enabled", False)},
-        "after_expiration": None,
-        "amount_subtotal": total,
-        "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "branding_settings": _branding(stripe, account, params),
-        "client_secret": None if ui_mode == "hosted_page" else f"{id}_secret_{stripe.id('', 40)}",
-        "collected_information": None,
-        "consent": None,
-        "created": stripe.now(),
-        "currency": currency,
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": _custom_text(params),
-        "customer": None,
-        "customer_account": None,
-        "customer_creation": params.get("customer_creation", "if_required"),
-        "customer_details": None,
-        "discounts": [],
-        "expires_at": expires_at,
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": stripe.livemode,
-        "metadata": params.get("metadata") or {},
-        "mode": params["mode"],
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "if_required",
-        "payment_method_configuration_details": {"id": "pmc_1Sandbox", "parent": None},
-        "payment_method_options": params.get("payment_method_options")
-        or {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": methods,
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "subscription": None,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": ui_mode,
-        "url": stripe.world.url(f"/stripe/c/pay/{id}") if ui_mode == "hosted_page" else None,
-        "wallet_options": None,
-    }
+    return (
+        dict.fromkeys(_UNSET)
+        | given
+        | {
+            "id": id,
+            "object": "checkout.session",
+            "_account": account,
+            "adaptive_pricing": {"enabled": (params.get("adaptive_pricing") or {}).get("enabled", False)},
+            "amount_subtotal": total,
+            "amount_total": total,
+            "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+            "branding_settings": _branding(stripe, account, params),
+            "client_secret": None if ui_mode == "hosted_page" else f"{id}_secret_{stripe.id('', 40)}",
+            "created": stripe.now(),
+            "currency": currency,
+            "custom_fields": [],
+            "custom_text": _custom_text(params),
+            "customer_creation": params.get("customer_creation", "if_required"),
+            "discounts": [],
+            "expires_at": expires_at,
+            "livemode": stripe.livemode,
+            "metadata": params.get("metadata") or {},
+            "mode": params["mode"],
+            "payment_method_collection": "if_required",
+            "payment_method_configuration_details": {"id": "pmc_1Sandbox", "parent": None},
+            "payment_method_options": params.get("payment_method_options")
+            or {"card": {"request_three_d_secure": "automatic"}},
+            "payment_method_types": methods,
+            "payment_status": "unpaid",
+            "phone_number_collection": {"enabled": False},
+            "shipping_options": [],
+            "status": "open",
+            "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+            "ui_mode": ui_mode,
+            "url": stripe.world.url(f"/stripe/c/pay/{id}") if ui_mode == "hosted_page" else None,
+        }
+    )
 
 
+_UNSET = (
+    "_challenge after_expiration collected_information consent currency_conversion customer customer_account "
+    "customer_details invoice invoice_creation payment_intent payment_link permissions recovered_from "
+    "saved_payment_method_options setup_intent shipping_address_collection shipping_cost subscription wallet_options"
+).split()
 _AS_GIVEN = (
     "allow_promotion_codes billing_address_collection cancel_url client_reference_id consent_collection customer_email "
     "allowed_payment_method_types excluded_payment_method_types integration_identifier locale origin_context "
