@@ -165,6 +165,32 @@ async def test_connect_again(desk: Desk, signed: identity.SignedIn) -> None:
     assert "connected" == (await connections.one(signed.merchant_id, connection_id))["state"]
 
 
+async def test_connecting_again_resumes(desk: Desk, signed: identity.SignedIn) -> None:
+    """A payment that could not be recorded while the connection was broken goes on after connecting again."""
+    connection_id = await connected(desk, signed)
+    merchant = signed.merchant_id
+    invoice = await db.fetch_value(
+        "INSERT INTO invoice (merchant, connection, seen_at) VALUES ($1, $2, now()) RETURNING id",
+        merchant,
+        connection_id,
+    )
+    payment = await db.fetch_value(
+        "INSERT INTO payment (merchant, connection, invoice, started_at) VALUES ($1, $2, $3, now()) RETURNING id",
+        merchant, connection_id, invoice,
+    )  # fmt: skip
+    await db.fetch(
+        "INSERT INTO write_back (merchant, connection, invoice, payment, kind, state, reason) "
+        "VALUES ($1, $2, $3, $4, 'payment', 'parked', 'disconnected')",
+        merchant, connection_id, invoice, payment,
+    )  # fmt: skip
+    await db.fetch("UPDATE connection SET state = 'broken', state_reason = 'token'")
+    await desk.sign_in()
+
+    row = await the_row("SELECT state, next_at FROM write_back")
+    assert "intended" == row["state"]
+    assert row["next_at"]
+
+
 async def test_check(desk: Desk, signed: identity.SignedIn) -> None:
     """The daily look notes a new name and plans the next day's."""
     connection_id = await connected(desk, signed)

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from app.books import grants
+from app.books import grants, writeback
 from app.books.access import access_token, grant_of, open_tenant, tenant
 from app.books.broken import Broken, mark_broken
 from app.books.timezones import iana
@@ -131,7 +131,7 @@ async def revive(clients: Clients, user_id: UUID) -> int:
     for row in rows:
         async with db.transaction():
             await db.fetch(_REVIVE, row["id"], grant["id"], listed[row["xero_tenant_id"]].id)
-            await _ask_work(row["id"])
+            await _set_to_work(row["id"])
             await live.announce(row["merchant"])
     return len(rows)
 
@@ -206,7 +206,7 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
                 await db.fetch(_REVIVE, connection_id, grant_id, chosen.id)
             assert connection_id is not None
             await _note(connection_id, organisation)
-            await _ask_work(connection_id)
+            await _set_to_work(connection_id)
             await live.announce(merchant_id)
             return connection_id
     except asyncpg.UniqueViolationError as error:
@@ -219,10 +219,11 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
         raise Refused(TAKEN) from error
 
 
-async def _ask_work(connection_id: UUID) -> None:
-    """An import of what is new (all, the first time), and the daily look."""
+async def _set_to_work(connection_id: UUID) -> None:
+    """An import of what is new (all, the first time), the daily look, and payments that could not be recorded."""
     await jobs.ask("connection.import", connection_id)
     await jobs.ask("connection.check", connection_id, at=now() + DAILY)
+    await writeback.resume(connection_id)
 
 
 async def _note(connection_id: UUID, organisation: XeroOrganisation) -> None:
