@@ -5,6 +5,7 @@ Raises Upstream (codes in `xero_errors`). A read of one thing that Xero does not
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -299,9 +300,10 @@ def _payment_answer(raw: d.Payment) -> w.Answered:
     due = raw.invoice.amount_due if raw.invoice else None
     status = (raw.invoice.status if raw.invoice else "") or ""
     bad = bool(raw.has_validation_errors) or raw.status_attribute == "ERROR"
-    return _answer(
+    answer = _answer(
         raw.payment_id, raw.status, errors, d.texts(raw.warnings), d.number(raw.amount), due, status, bad=bad
     )
+    return replace(answer, reference=raw.reference or "")
 
 
 def _bank_answer(raw: d.BankTransaction) -> w.Answered:

@@ -194,7 +194,10 @@ class XeroPayment:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What Xero made of one element of a write: its id, or why not. Exactly one of `xero_id` and `errors` is set."""
+    """What Xero made of one element of a write: its id, or why not. Exactly one of `xero_id` and `errors` is set.
+
+    `reference` is the element's own as Xero echoed it, "" when it did not.
+    """
 
     xero_id: str
     status: str
@@ -203,6 +206,7 @@ class Answered:
     amount: Decimal
     due: Decimal | None
     invoice_status: str
+    reference: str = ""
 
 
 PaymentAnswer = Answered

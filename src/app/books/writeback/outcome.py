@@ -55,6 +55,7 @@ async def park(item: Item, reason: str, message: str = "", *, keep_trace: bool =
         title = "Not taken back in Xero yet" if row["kind"] == "reversal" else "Not recorded in Xero yet"
         detail = f"{words.short[0].upper()}{words.short[1:]}. {words.way_out}"
         await timeline.add(row["merchant"], row["invoice"], "attention", title, detail)
+        await jobs.ask("merchant.alert", row["merchant"], at=from_now(30))  # several at once make one mail
         await _announce(row)
     log.warning("write_back.parked", kind=item.row["kind"], id=item.claim.id, reason=reason, message=message)
 

@@ -83,7 +83,7 @@ async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
 
 async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnswer], verdicts: Verdicts) -> None:
     """Elements answer in the order they were sent; a list that does not fit is no answer at all."""
-    if len(answers) != len(items):
+    if not _fits(items, answers):
         await _unclear(items, verdicts)
         return
     for item, answer in zip(items, answers, strict=True):
@@ -94,6 +94,12 @@ async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnsw
             await _unclear([item], verdicts)
         else:
             await _refused(tenant, item, answer, verdicts)
+
+
+def _fits(items: list[Item], answers: list[PaymentAnswer]) -> bool:
+    if len(answers) != len(items):
+        return False
+    return all(answer.reference in {"", item.reference} for item, answer in zip(items, answers, strict=True))
 
 
 async def _refused(tenant: Tenant, item: Item, answer: PaymentAnswer, verdicts: Verdicts) -> None:

@@ -60,7 +60,7 @@ class Item:
 _LOAD = """
 SELECT w.*, i.xero_invoice_id, i.number, c.state AS connection_state, c.xero_grant, g.version AS token_version
 FROM write_back w JOIN invoice i ON i.id = w.invoice JOIN connection c ON c.id = w.connection
-LEFT JOIN xero_grant g ON g.id = c.xero_grant WHERE w.id = $1
+LEFT JOIN xero_grant g ON g.id = c.xero_grant WHERE w.id = ANY($1)
 """
 _FOLLOW = """
 UPDATE write_back SET lease_until = now() + make_interval(secs => $2), fence = fence + 1, attempts = attempts + 1
@@ -72,17 +72,16 @@ RETURNING id, fence, attempts
 """
 
 
-async def load(claim: Claim) -> Item:
-    """The row under a claim."""
-    row = await db.fetch_row(_LOAD, claim.id)
-    assert row is not None
-    return Item(claim, row)
+async def load(claims: Sequence[Claim]) -> list[Item]:
+    """The rows under these claims, as they are now, in the order of the claims."""
+    rows = {row["id"]: row for row in await db.fetch(_LOAD, [claim.id for claim in claims])}
+    return [Item(claim, rows[claim.id]) for claim in claims]
 
 
 async def claim_followers(connection_id: UUID, room: int = LARGEST_BATCH - 1) -> list[Item]:
     """Other due payments of the same organisation that were never sent, held like the first one."""
     rows = await db.fetch(_FOLLOW, connection_id, TIMING.lease, room)
-    return [await load(Claim("write_back", row["id"], row["fence"], row["attempts"])) for row in rows]
+    return await load([Claim("write_back", row["id"], row["fence"], row["attempts"]) for row in sorted(rows)])
 
 
 @asynccontextmanager

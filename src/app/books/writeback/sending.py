@@ -29,7 +29,7 @@ async def send(clients: Clients, held: Claim) -> None:
 
     Raises Postpone or Upstream for the row that was claimed; the others are given back here.
     """
-    leader = await load(held)
+    (leader,) = await load([held])
     if leader.row["state"] not in _OPEN:
         return
     faultpoint("K07")
@@ -55,7 +55,7 @@ async def send(clients: Clients, held: Claim) -> None:
 async def _turn(clients: Clients, items: list[Item], verdicts: Verdicts) -> None:
     """Everything but the giving back. What Xero refuses for good, or for too long, is put before the merchant here."""
     ready = [item for item in items if await _ready(item, verdicts)]
-    ready = [await load(item.claim) for item in ready]
+    ready = await load([item.claim for item in ready])
     if not ready:
         return
     try:
