@@ -80,6 +80,7 @@ class Clock:
         self, *, advance: float | None = None, set_to: datetime | None = None, rate: float | None = None
     ) -> None:
         """Move the clock: jump ahead by seconds, to a moment, or run at another rate. Returns when all due work is done."""
+        await self.settle()
         start = self.timestamp()
         target = (set_to.timestamp() if set_to is not None else start) + (advance or 0.0)
         while (due := self._pop(target)) is not None:
@@ -107,7 +108,7 @@ class Clock:
                 continue
 
     async def settle(self) -> None:
-        """Wait until every action started by the loop has finished (tests use it through the control API)."""
+        """Perform what is due now and wait until every action the loop started has finished."""
         self._store.commit()
         while (due := self._pop(self.timestamp())) is not None:
             await self._perform(due)

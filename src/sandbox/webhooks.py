@@ -64,6 +64,7 @@ class Webhooks:
         self._store, self._clock, self._ids = store, clock, ids
         self._channels: dict[str, Channel] = {}
         clock.on("webhook.attempt", self._attempt)
+        clock.on("webhook.sequence", self._sequence)
 
     def register(self, channel: Channel) -> None:
         """Make a channel known; call at start-up, before the clock runs."""
@@ -136,9 +137,12 @@ class Webhooks:
         held = self._store.get("_webhook_held", channel)
         if held is not None:
             self._store.delete("_webhook_held", channel)
-            # A millisecond apart, so that the reversed order is the order of arrival.
-            for place, id in enumerate(reversed(held["ids"])):
-                self._clock.after(place / 1000, "webhook.attempt", {"delivery": id})
+            self._clock.after(0, "webhook.sequence", {"ids": held["ids"][::-1]})
+
+    async def _sequence(self, payload: Obj) -> None:
+        # One after the other, so that the order of sending is the order of arrival.
+        for id in payload["ids"]:
+            await self._attempt({"delivery": id})
 
     async def _attempt(self, payload: Obj) -> None:
         row = self._store.get("_delivery", payload["delivery"])

@@ -21,6 +21,7 @@ from sandbox.xero_wire import seven_digits
 
 RETRY_SECONDS = [0.0, *[900.0] * 96]
 TIMEOUT_SECONDS = 5.0
+LARGEST_BATCH = 100
 _PATHS = {
     "INVOICE": "Invoices",
     "CONTACT": "Contacts",
@@ -141,9 +142,12 @@ class XeroWebhooks:
             self._set(state="failed")
 
     def _replay(self) -> None:
-        for id, event in self._world.store.items("xero.held"):
+        # Events travel in batches; a replay is in the order things happened.
+        held = self._world.store.items("xero.held")
+        for id, _ in held:
             self._world.store.delete("xero.held", id)
-            self._send([event])
+        for start in range(0, len(held), LARGEST_BATCH):
+            self._send([event for _, event in held[start : start + LARGEST_BATCH]])
 
     def _attempted(self, row: Obj, answer: Answer) -> None:
         if row["state"] == "failed" and len(row["attempts"]) > len(RETRY_SECONDS):

@@ -154,7 +154,7 @@ def test_after_a_day_it_is_disabled_and_replayed_in_order(subscribed: Person, re
     receiver.got.clear()
     receiver.answer = good
     subscribed.sandbox.control("POST", "/_xero/webhook/check")
-    receiver.wait_for(6)
+    receiver.wait_for(5)
     settle(subscribed.sandbox)
     assert [first, second] == [event["resourceId"] for event in events(receiver)]
 
