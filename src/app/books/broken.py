@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from app.core import db, live
+from app.core import db, jobs, live
+from app.core.clock import from_now
 from app.core.errors import Refused
 
 WORDS = {
@@ -27,6 +28,7 @@ async def mark_broken(connection_id: UUID, reason: str) -> bool:
     merchant_id = await db.fetch_value(sql, connection_id, reason)
     if merchant_id is not None:
         await live.announce(merchant_id)
+        await jobs.ask("merchant.alert", merchant_id, at=from_now(30))
     return merchant_id is not None
 
 

@@ -10,7 +10,7 @@ from app.clients.bundle import Clients, open_clients
 from app.core import broker as brokers
 from app.core import db, inbox, jobs, limiter
 from app.core.work import Claim, Lane
-from app.merchants import identity, payments_setup, sessions
+from app.merchants import alerts, identity, payments_setup, sessions
 from app.runtime.ticks import Clock
 from app.settings import Settings
 from payportal import checkout, receipts
@@ -37,6 +37,7 @@ JOBS: dict[str, Job] = {
     "invoice.pull": _pull,
     "invoice.changed": lambda c, s, _: checkout.expire_stale(c, UUID(s)),
     "link.publish": lambda c, s, _: links.publish(c, UUID(s)),
+    "merchant.alert": lambda c, s, _: alerts.tell(c, UUID(s)),
     "mail.send": lambda c, s, _: mails.send(c, UUID(s)),
     "stripe.account": lambda c, s, _: payments_setup.keep_checking(c, UUID(s)),
     "stripe.poll": lambda c, _s, _p: reconciliation.poll_stripe(c),

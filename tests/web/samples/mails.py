@@ -56,6 +56,23 @@ BROKEN: Context = {
     "waiting": 2,
     "reconnect_url": "https://app.example.com/settings/xero",
 }
+ATTENTION: Context = {
+    "m": OURS,
+    "subject": "1 payment could not be recorded in Xero",
+    "first_name": "Hannah",
+    "number": 11,
+    "waiting": [
+        Thing(
+            invoice="INV-2041",
+            customer="Pemberley Interiors Ltd",
+            amount=gbp(128400),
+            reason="the period is locked in Xero",
+            way_out="Move the lock date in Xero to before the day of the payment, then try again.",
+        )
+    ],
+    "more": 10,
+    "invoices_url": "https://app.example.com/invoices",
+}
 PAGES: dict[str, dict[str, Context]] = {
     f"emails/{name}.{kind}": {"sample": context}
     for name, context in (
@@ -63,6 +80,7 @@ PAGES: dict[str, dict[str, Context]] = {
         ("receipt", RECEIPT),
         ("payment_failed", FAILED),
         ("connection_broken", BROKEN),
+        ("attention", ATTENTION),
     )
     for kind in ("html", "txt")
 }

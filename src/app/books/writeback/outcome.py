@@ -10,7 +10,7 @@ from app.books.machines import WRITE_BACK
 from app.books.writeback.rows import Item, move
 from app.books.writeback.words import reason_of
 from app.core import db, jobs, live, states
-from app.core.clock import now
+from app.core.clock import from_now, now
 from app.core.faultpoint import faultpoint
 
 Row = Mapping[str, Any]
