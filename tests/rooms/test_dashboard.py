@@ -330,7 +330,8 @@ async def test_quick_with_many(shop: Shop) -> None:
     """Ten thousand invoices are no reason to wait: the page is there within a second."""
     await db.fetch(
         "INSERT INTO invoice (id, merchant, connection, xero_invoice_id, number, status, contact_name, currency, total_minor, "
-        "due_minor, due_on) SELECT gen_random_uuid(), $1, $2, 'x' || n, 'N' || n, CASE WHEN n % 3 = 0 THEN 'AUTHORISED' ELSE 'PAID' END, "
+        "due_minor, due_on) SELECT gen_random_uuid(), $1, $2, 'x' || n, 'N' || n, "
+        "CASE WHEN n % 3 = 0 THEN 'AUTHORISED' ELSE 'PAID' END, "
         "'Customer ' || n % 500, 'GBP', 100, CASE WHEN n % 3 = 0 THEN 100 ELSE 0 END, current_date - 400 + (n % 420)::int "
         "FROM generate_series(1, 10000) AS n",
         shop.merchant_id, shop.connection_id,

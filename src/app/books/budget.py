@@ -1,7 +1,8 @@
 """How many calls a Xero organisation still allows: 60 a minute, 1,000 or 5,000 a day, 5 at once (facts §7).
 
 Counted in PostgreSQL for all processes, corrected by what Xero's answers say. Lanes leave room for what matters more: money
-is written back with all of it, pages get most, syncing yields. A pause Xero asks for holds the whole organisation.
+is written back with all of it, pages get most, syncing yields, and new links wait longest until they stand in Xero. A pause
+Xero asks for holds the whole organisation.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from app.core.errors import Upstream
 from app.core.work import Postpone
 
 log = structlog.get_logger()
-LaneName = Literal["sync", "page", "writeback"]
+LaneName = Literal["publish", "sync", "page", "writeback"]
 
 MINUTE_LIMIT = 60
 AT_ONCE = 5
@@ -31,9 +32,9 @@ AT_ONCE = 5
 MINUTE = timedelta(seconds=60.5)
 DAY = timedelta(hours=24)
 PERMIT_SECONDS = 75.0
-PER_MINUTE: Mapping[LaneName, int] = {"sync": 40, "page": 52, "writeback": 60}
-OF_DAY: Mapping[LaneName, float] = {"sync": 0.8, "page": 0.95, "writeback": 1.0}
-QUEUE_SECONDS: Mapping[LaneName, float] = {"sync": 8.0, "page": 2.0, "writeback": 8.0}
+PER_MINUTE: Mapping[LaneName, int] = {"publish": 20, "sync": 40, "page": 52, "writeback": 60}
+OF_DAY: Mapping[LaneName, float] = {"publish": 0.5, "sync": 0.8, "page": 0.95, "writeback": 1.0}
+QUEUE_SECONDS: Mapping[LaneName, float] = {"publish": 8.0, "sync": 8.0, "page": 2.0, "writeback": 8.0}
 EVERY_TENANT = ""  # the row that stands for the app's own limit over all organisations
 
 _FIRST = "INSERT INTO xero_budget (xero_tenant_id) VALUES ($1) ON CONFLICT (xero_tenant_id) DO NOTHING"

@@ -35,7 +35,7 @@ async def publish(clients: Clients, link_id: UUID) -> None:
 
 
 async def _write(clients: Clients, link: Any) -> None:
-    async with access.tenant(clients, link["connection"], "sync") as tenant:
+    async with access.tenant(clients, link["connection"], "publish") as tenant:
         if not link["in_xero_at"]:
             await tenant.set_invoice_url(link["xero_invoice_id"], address(clients.settings, clients.keys, link))
             await _note(link, "in_xero_at", "Link added to the invoice in Xero", "")

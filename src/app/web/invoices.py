@@ -87,6 +87,7 @@ class InvoicesController(Controller):
     async def undo(self, request: AnyRequest, viewer: Viewer, form: Form, invoice_id: UUID) -> Response[Any]:
         """Take the request back while its mail waits."""
         await invoices.one(viewer.merchant_id, invoice_id)
+        await invoices.one(viewer.merchant_id, invoice_id)
         mail_id = form.text("mail")
         undone = _is_uuid(mail_id) and await requests.undo(viewer.merchant_id, invoice_id, UUID(mail_id))
         words = "Request taken back. No mail was sent." if undone else "Too late: the mail has gone out."
