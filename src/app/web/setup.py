@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Controller, Response, get, post
 
 from app.books import connections
+from app.books.broken import Broken
 from app.books.connections import Choice
 from app.clients.bundle import Clients
 from app.core.errors import Refused, Upstream
@@ -94,7 +95,10 @@ class SetupController(Controller):
         """The organisations that Xero shared; none is chosen beforehand."""
         if not await onboarding.granted(viewer.user_id):
             return see_other(CONSENT)
-        return await _organisations(request, viewer, clients)
+        try:
+            return await _organisations(request, viewer, clients)
+        except Broken:
+            return see_other(CONSENT)
 
     @post("/organisation")
     async def organisation(self, request: AnyRequest, viewer: Viewer, clients: Clients, form: Form) -> Answer:
@@ -104,6 +108,8 @@ class SetupController(Controller):
             return await _organisations(request, viewer, clients, "Choose an organisation.")
         try:
             made = await connections.connect(clients, viewer.merchant_id, viewer.user_id, chosen)
+        except Broken:
+            return see_other(CONSENT)
         except Refused as no:
             return await _organisations(request, viewer, clients, no.message, chosen)
         return see_other(f"/settings/accounts?connection={made}")
