@@ -121,7 +121,7 @@ def test_forged_xero(product: Product, postgres: Postgres, signature: str) -> No
     """What Xero did not sign is refused and leaves no row."""
     resource = str(uuid4())
     raw = xero_body(resource)
-    headers = {"x-xero-signature": signature.encode()}
+    headers = [(b"x-xero-signature", signature.encode())]
 
     reply = httpx.post(f"{product.url}/webhooks/xero", content=raw, headers=headers, timeout=20)
 
