@@ -1,6 +1,7 @@
 """One token set for each Xero user, refreshed once, saved before use, and never lost to a crash."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -138,11 +139,12 @@ async def test_consent_repairs(desk: Desk, grant: UUID, connection: UUID, signed
 
 async def test_fencing(desk: Desk, grant: UUID, signed: identity.SignedIn) -> None:
     """A refresh that comes back after the grant was renewed by a new consent is not saved over it."""
+    query = desk.consent(await identity.begin(desk.clients, "connect", "", "browser"))
     await expire(grant)
-    desk.fault(TOKEN, {"commit_then_delay": 1.0}, times=1)
+    desk.fault(TOKEN, {"commit_then_delay": 3.0}, nth=1)
     late = asyncio.create_task(access.access_token(desk.clients, grant))
-    await asyncio.sleep(0.5)
-    newer = await desk.sign_in()
+    await desk.struck()
+    newer = await identity.finish(desk.clients, query, "browser")
     stored = await the_row("SELECT access_token, refresh_token FROM xero_grant WHERE id = $1", grant)
     token = await late
 
@@ -175,6 +177,21 @@ async def test_identity_away(desk: Desk, grant: UUID) -> None:
     assert await access.access_token(desk.clients, grant)
     assert await access.access_token(desk.clients, grant)
     assert 1 == desk.tokens_asked() - before
+
+
+async def test_identity_away_and_token_expired(desk: Desk, grant: UUID) -> None:
+    """With an expired token and Xero's identity service away, everybody is told at once, after one single try."""
+    desk.fault(TOKEN, {"status": 503})
+    await expire(grant)
+    before, began = desk.tokens_asked(), time.monotonic()
+    said = await asyncio.gather(*(access.access_token(desk.clients, grant) for _ in range(30)), return_exceptions=True)
+
+    assert all(isinstance(one, Upstream) and not one.permanent for one in said)
+    assert 1 == desk.tokens_asked() - before
+    assert time.monotonic() - began < 5
+    desk.heal()
+    await asyncio.sleep(2.1)
+    assert await access.access_token(desk.clients, grant)
 
 
 async def test_our_own_credentials_wrong(desk: Desk, grant: UUID) -> None:

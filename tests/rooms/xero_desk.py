@@ -1,5 +1,6 @@
 """Xero beside the rooms: clients that point at the sandbox, and people who consent on its pages."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -59,6 +60,11 @@ class Desk:
         """Make requests to `path` go wrong."""
         body = {"match": {"path": path}, "fault": fault, **rule}
         httpx.post(f"{self.url}/_faults", json=body, timeout=20).raise_for_status()
+
+    async def struck(self) -> None:
+        """Wait until a request has met the first fault."""
+        while not httpx.get(f"{self.url}/_faults", timeout=20).json()[0]["struck"]:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
 
     def heal(self) -> None:
         """No faults any more."""

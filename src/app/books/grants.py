@@ -92,6 +92,9 @@ async def access_token(clients: Clients, grant_id: UUID, refused: str = "") -> s
                 return turned
         elif token:
             return token
+        elif row["last_error"]:
+            # The last try failed and the next one is not due or under way: waiting for it would only hold up a page.
+            raise Upstream(row["last_error"], code="refreshing", retry_after=5)
         if time.monotonic() > until:
             raise Upstream("Xero's access is being renewed.", code="refreshing", retry_after=5)
         await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311 - spreading the waiting needs no secrecy
