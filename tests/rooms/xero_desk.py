@@ -63,7 +63,7 @@ class Desk:
 
     async def struck(self) -> None:
         """Wait until a request has met the first fault."""
-        while not httpx.get(f"{self.url}/_faults", timeout=20).json()[0]["struck"]:  # noqa: ASYNC110 - of another process
+        while not httpx.get(f"{self.url}/_faults", timeout=20).json()[0]["struck"]:  # noqa: ASYNC110, ASYNC210
             await asyncio.sleep(0.02)
 
     def heal(self) -> None:
