@@ -1,7 +1,10 @@
-"""GET /events: tells a merchant's open page that something changed; the page then asks for itself again."""
+"""GET /events: tells a merchant's open page that something changed; the page then asks for itself again.
+
+Only a message with data rings in the browser; comments (`data=None`) keep the line open.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from time import monotonic
 from uuid import UUID
 
@@ -29,16 +32,18 @@ class EventsController(Controller):
         return ServerSentEvent(bells(request.app.state.hub, viewer.merchant_id))
 
 
-async def bells(hub: Hub, merchant_id: UUID, heartbeat: float = HEARTBEAT) -> AsyncIterator[ServerSentEventMessage]:
+async def bells(
+    hub: Hub, merchant_id: UUID, heartbeat: float = HEARTBEAT
+) -> AsyncGenerator[ServerSentEventMessage, None]:
     """A message for each change of this merchant's, a comment every `heartbeat` seconds; ends after a while."""
     until = monotonic() + LONGEST
     async with hub.subscribe(merchant_id) as changed:
-        yield ServerSentEventMessage(comment="hello", retry=2_000)
+        yield ServerSentEventMessage(data=None, comment="hello", retry=2_000)
         while monotonic() < until:
             try:
                 await asyncio.wait_for(changed.wait(), heartbeat)
             except TimeoutError:
-                yield ServerSentEventMessage(comment="still here")
+                yield ServerSentEventMessage(data=None, comment="still here")
                 continue
             await asyncio.sleep(_SETTLE)
             changed.clear()
