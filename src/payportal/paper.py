@@ -4,7 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from app.books.invoices_content import Line, content_of
-from app.core.money import Money
+from app.core.html import symbol
+from app.core.money import BadAmount, Money, from_decimal
 
 
 def paper(row: Any, left: Money) -> SimpleNamespace:
@@ -41,6 +42,14 @@ def _line(line: Line, currency: str) -> SimpleNamespace:
     return SimpleNamespace(
         description=line.description,
         quantity=line.quantity or "1",
-        unit_price=line.unit_amount or amount,
+        unit_price=_unit(line.unit_amount, currency) if line.unit_amount else amount,
         amount=amount,
     )
+
+
+def _unit(text: str, currency: str) -> Money | str:
+    """A unit price as money; one that is finer than the currency (£0.0525) as text with its sign."""
+    try:
+        return from_decimal(text, currency)
+    except BadAmount:
+        return f"{symbol(currency)}{text}"
