@@ -119,6 +119,43 @@ async def test_a_part_refund_waits_for_a_person(till: Till):
     assert [] == await ledger.invariants()
 
 
+async def test_pressing_try_again_on_a_part_refund_takes_nothing_back(till: Till):
+    """A retry of what waits for a part refund leaves the payment in Xero and goes on waiting."""
+    payment = await till.paid(await till.invoice())
+    await till.work()
+    await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"], "amount": 1500})
+    await till.hear()
+    await writeback.retry(till.merchant_id, (await till.write_back(payment, "reversal"))["id"])
+    await till.work()
+    assert 1 == len(await till.in_xero(payment["invoice"]))
+    assert "refund_part" == (await till.write_back(payment, "reversal"))["reason"]
+
+
+async def test_only_what_is_left_is_recorded(till: Till):
+    """A part refunded before Xero heard of the payment is never recorded; the rest is, and the books hold both."""
+    payment = await till.paid(await till.invoice())
+    await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"], "amount": 1500})
+    await payments.settle(till.clients, till.account, payment["stripe_payment_intent_id"])
+    await till.work()
+    assert [2500] == [one["amount"] for one in await till.in_xero(payment["invoice"])]
+    assert [] == await writeback.attention(till.merchant_id)
+    assert [] == await ledger.invariants()
+
+
+async def test_an_overpayment_is_mended_by_refunding_the_difference(till: Till):
+    """When more was paid than is left, refunding the difference in Stripe records the rest by itself."""
+    payment = await till.paid(await till.invoice("100.00"), "40.00")
+    target = await till.xero_id(payment["invoice"])
+    await till.control(f"/_xero/invoices/{target}/pay", {"amount": "70.00"})
+    await till.work()
+    assert "overpaid" == (await till.write_back(payment))["reason"]
+    await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"], "amount": 1000})
+    await till.hear()
+    assert {7000, 3000} == {one["amount"] for one in await till.in_xero(payment["invoice"])}
+    assert [] == await writeback.attention(till.merchant_id)
+    assert [] == await ledger.invariants()
+
+
 async def test_a_refund_of_a_reconciled_payment_waits_for_a_person(till: Till):
     """A payment matched with the bank statement is never taken back behind the bookkeeper's back."""
     payment = await till.paid(await till.invoice())

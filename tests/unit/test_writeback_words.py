@@ -12,7 +12,7 @@ from app.clients.xero_wire import XeroInvoice
 from app.core.errors import Upstream
 
 BLANK = xero_decode.invoice(xero_decode.Invoice())
-OPEN = replace(BLANK, status="AUTHORISED", due=Decimal("100.00"))
+OPEN = replace(BLANK, status="AUTHORISED", due=Decimal("100.00"), currency="GBP")
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,19 @@ def test_refusals_are_told_apart(text: str, reason: str):
         (replace(OPEN, status="PAID", due=Decimal(0)), "1", "invoice_paid"),
         (replace(OPEN, due=Decimal(0)), "1", "invoice_paid"),
         (replace(OPEN, status="DRAFT"), "1", "invoice_not_approved"),
+        (replace(OPEN, currency="USD"), "1", "currency_changed"),
         (replace(OPEN, status="DELETED"), "1", "invoice_gone"),
         (None, "1", "invoice_gone"),
     ],
 )
 def test_what_an_invoice_takes(invoice: XeroInvoice | None, amount: str, problem: str):
     """Only an approved invoice takes money, and never more than is due."""
-    assert problem == invoice_problem(invoice, Decimal(amount))
+    assert problem == invoice_problem(invoice, Decimal(amount), "GBP")
 
 
 def test_neighbours_of_a_batch_count():
     """What others of the same batch take from an invoice is no longer due."""
-    assert ("overpaid", "") == tuple(invoice_problem(OPEN, Decimal(60), Decimal(taken)) for taken in (41, 40))
+    assert ("overpaid", "") == tuple(invoice_problem(OPEN, Decimal(60), "GBP", Decimal(taken)) for taken in (41, 40))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,15 @@ async def ask_again(write_back_id: int, at: datetime | None = None) -> bool:
     return moved
 
 
+async def resize(write_back_id: int, amount: Money) -> bool:
+    """Mean another amount, because a part was refunded before anything reached Xero; frozen anew when it is sent."""
+    sql = (
+        "UPDATE write_back SET amount_minor = $2, request = '', request_sha256 = '' "
+        "WHERE id = $1 AND state IN ('intended', 'parked') AND sent_at IS NULL RETURNING id"
+    )
+    return await db.fetch_value(sql, write_back_id, amount.minor) is not None
+
+
 async def freeze(write_back_id: int) -> Row | None:
     """Make the request's bytes, once; None when the merchant has chosen no account for this currency."""
     row = await db.fetch_row(_WHOLE, write_back_id)

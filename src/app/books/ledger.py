@@ -120,16 +120,14 @@ async def settled(payment: Row, balance_id: str, gross: Money, fee: Money) -> No
     await record(_fact(payment, "stripe", balance_id, "settlement", None), sides)
 
 
-async def applied(payment: Row, xero_payment_id: str) -> None:
-    """Xero shows the payment."""
-    amount = Money(payment["amount_minor"], payment["currency"])
+async def applied(payment: Row, xero_payment_id: str, amount: Money) -> None:
+    """Xero shows this much of the payment: all of it, unless a part was refunded before."""
     fact = _fact(payment, "xero", xero_payment_id, "applied", None)
     await record(fact, moved(amount, debit=UNAPPLIED, credit=APPLIED))
 
 
-async def unapplied(payment: Row, xero_payment_id: str) -> None:
-    """Xero no longer shows the payment."""
-    amount = Money(payment["amount_minor"], payment["currency"])
+async def unapplied(payment: Row, xero_payment_id: str, amount: Money) -> None:
+    """Xero no longer shows it."""
     fact = _fact(payment, "xero", xero_payment_id, "unapplied", None)
     await record(fact, moved(amount, debit=APPLIED, credit=UNAPPLIED))
 
@@ -163,14 +161,14 @@ each AS (
     COALESCE(sum(h.minor) FILTER (WHERE h.account IN ('unapplied', 'applied_in_xero')), 0) AS owed,
     COALESCE(sum(h.minor) FILTER (WHERE h.account = 'refunds'), 0) AS refunds,
     COALESCE(sum(h.minor) FILTER (WHERE h.account = 'applied_in_xero'), 0) AS applied,
-    EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'payment' AND w.state = 'confirmed')
+    (SELECT w.amount_minor FROM write_back w WHERE w.payment = p.id AND w.kind = 'payment' AND w.state = 'confirmed')
       AS in_xero
   FROM payment p LEFT JOIN held h ON h.payment = p.id AND h.currency = p.currency GROUP BY p.id),
 judged AS (
   SELECT id, merchant,
     -owed = CASE WHEN state = 'processing' OR (state = 'failed' AND refunds = 0) THEN 0 ELSE amount_minor END
       AND (state = 'failed' OR refunds = refunded_minor) AS kept,
-    -applied = CASE WHEN in_xero THEN amount_minor ELSE 0 END AS once
+    -applied = COALESCE(in_xero, 0) AS once
   FROM each)
 SELECT merchant, CASE WHEN kept THEN 'I3 in Xero exactly once' ELSE 'I2 each cent is somewhere' END AS invariant,
   'payment ' || id AS what FROM judged WHERE NOT (kept AND once)

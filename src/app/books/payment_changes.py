@@ -151,16 +151,32 @@ async def _refund(payment: Row, told: Told) -> Row:
 
 
 async def _take_back(payment: Row) -> None:
-    """What a refund or a bounced debit means for Xero: nothing yet written, taken back, or a person's decision."""
+    """What a refund or a bounced debit means for Xero: less to write, something to take back, or a person's decision."""
     written = await intents.of_payment(payment["id"], "payment")
-    reversal = await intents.of_payment(payment["id"], "reversal")
-    whole = payment["state"] in {"refunded", "failed"}
     if written is None or written["state"] in {"abandoned", "reversed"}:
         return
+    if written["state"] in {"intended", "parked"} and written["sent_at"] is None:
+        await _not_there_yet(payment, written)
+    else:
+        await _there_already(payment)
+
+
+async def _not_there_yet(payment: Row, written: Row) -> None:
+    """Xero has not heard of it: what is left is written, or nothing."""
+    left = Money(payment["amount_minor"] - payment["refunded_minor"], payment["currency"])
+    if payment["state"] == "failed" or left.minor <= 0:
+        await intents.give_up(written["id"], "The money went back before it was recorded.")
+        return
+    await intents.resize(written["id"], left)
+    if written["state"] == "parked" and written["reason"] == "overpaid":
+        await intents.ask_again(written["id"])
+
+
+async def _there_already(payment: Row) -> None:
+    reversal = await intents.of_payment(payment["id"], "reversal")
+    whole = payment["state"] in {"refunded", "failed"}
     if not payment["refunded_minor"] and not whole:
         await _stay(payment, reversal)
-    elif whole and written["state"] in {"intended", "parked"} and written["sent_at"] is None:
-        await intents.give_up(written["id"], "The money went back before it was recorded.")
     elif reversal is None:
         reversal_id = await intents.intend_reversal(payment)
         if reversal_id and not whole:

@@ -121,6 +121,7 @@ async def _match(clients: Clients, account: str, intent: IntentView, session_id:
             await attempts.note_intent(attempt["id"], intent.id)
             return attempt
     await _wait_for_our_own(account, sessions)
+    log.info("payment.not_ours", sessions=len(sessions))
     return None
 
 

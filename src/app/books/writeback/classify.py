@@ -30,8 +30,8 @@ def refusal(messages: Sequence[str]) -> str:
     return next((code for part, code in _TEXTS if part in text), "other")
 
 
-def invoice_problem(invoice: XeroInvoice | None, amount: Decimal, taken: Decimal = Decimal(0)) -> str:
-    """Why `amount` cannot be paid on the invoice as Xero has it now ("" when it can). `taken`: by others of our batch."""
+def invoice_problem(invoice: XeroInvoice | None, amount: Decimal, currency: str, taken: Decimal = Decimal(0)) -> str:
+    """Why the amount cannot be paid on the invoice as Xero has it now ("" when it can). `taken`: by others of our batch."""
     if invoice is None or invoice.status == "DELETED":
         return "invoice_gone"
     if invoice.status == "VOIDED":
@@ -40,6 +40,8 @@ def invoice_problem(invoice: XeroInvoice | None, amount: Decimal, taken: Decimal
         return "invoice_paid"
     if invoice.status != "AUTHORISED":
         return "invoice_not_approved"
+    if invoice.currency != currency:
+        return "currency_changed"
     return "overpaid" if amount > invoice.due - taken else ""
 
 

@@ -12,6 +12,7 @@ from app.books.writeback.words import reason_of
 from app.core import db, jobs, live, states
 from app.core.clock import from_now, now
 from app.core.faultpoint import faultpoint
+from app.core.money import Money
 
 Row = Mapping[str, Any]
 log = structlog.get_logger()
@@ -87,7 +88,7 @@ async def _payment(item: Item) -> Row:
 
 
 async def _applied(item: Item, payment: Row, xero_id: str) -> None:
-    await ledger.applied(payment, xero_id)
+    await ledger.applied(payment, xero_id, item.money)
     await payments.note_exception(payment["id"], "paid_late" if payment["exception"] == "paid_late" else "")
     account = await intents.chosen(item.row["connection"], "payments", payment["currency"])
     where = f" to {account['name']}" + (f" ({account['code']})" if account["code"] else "") if account else ""
@@ -97,8 +98,9 @@ async def _applied(item: Item, payment: Row, xero_id: str) -> None:
 async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:
     written = await intents.of_payment(payment["id"], "payment")
     if written and await states.move(WRITE_BACK, written["id"], "reversed"):
-        await ledger.unapplied(payment, xero_id)
-        detail = f"{item.money}, because it went back to the customer"
+        money = Money(written["amount_minor"], written["currency"])
+        await ledger.unapplied(payment, xero_id, money)
+        detail = f"{money}, because it went back to the customer"
         await timeline.add(payment["merchant"], payment["invoice"], "refunded", "Taken back in Xero", detail)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from app.books.writeback import outcome
 from app.books.writeback.classify import invoice_problem, parked_by, refusal, surely_not_taken
 from app.books.writeback.keys import key_for
-from app.books.writeback.rows import Item, move
+from app.books.writeback.rows import Fenced, Item, move
 from app.books.writeback.search import Seen, look
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Verdicts, absent
@@ -47,7 +47,7 @@ async def _payable(items: list[Item], seen: Seen, verdicts: Verdicts) -> list[It
     ready = []
     for item in items:
         invoice = seen.invoices[item.invoice_id]
-        problem = invoice_problem(invoice, item.amount, taken[item.invoice_id])
+        problem = invoice_problem(invoice, item.amount, item.money.currency, taken[item.invoice_id])
         if problem == "overpaid" and taken[item.invoice_id]:
             verdicts.later(item, now(), "After the other payment of the same invoice.")
         elif problem:
@@ -64,7 +64,9 @@ async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
     key, sent_at = key_for(items), now()
     async with db.transaction():
         for item in items:
-            await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
+            row = await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
+            if row["request_sha256"] != item.row["request_sha256"]:
+                raise Fenced  # a refund changed the amount after we had read it
     faultpoint("K12")
     try:
         answers = await tenant.put_payments(body, key)
@@ -89,11 +91,28 @@ async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnsw
     for item, answer in zip(items, answers, strict=True):
         if answer.xero_id and answer.amount == item.amount:
             await outcome.confirm(item, answer.xero_id)
-            verdicts.done(item)
+            _look_again(item, verdicts)
         elif answer.xero_id:
             await _unclear([item], verdicts)
         else:
             await _refused(tenant, item, answer, verdicts)
+
+
+def _look_again(item: Item, verdicts: Verdicts) -> None:
+    """What was sent a second time is looked at once more: the first one may have been late rather than lost."""
+    if item.unclear:
+        verdicts.later(item, from_now(TIMING.quiet), "Recorded; looking that it is there once.")
+    else:
+        verdicts.done(item)
+
+
+async def look_for_twins(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
+    """A confirmed payment that was sent twice must be in Xero once; two are told loudly."""
+    seen = await look(tenant, [item])
+    found = seen.payments.get(item.reference, [])
+    if len(found) > 1:
+        await outcome.twice(item, found)
+    verdicts.done(item)
 
 
 def _fits(items: list[Item], answers: list[PaymentAnswer]) -> bool:
@@ -122,7 +141,7 @@ async def _recheck(tenant: Tenant, item: Item, verdicts: Verdicts) -> str:
         return ""
     if await _adopted(item, seen, verdicts):
         return ""
-    return invoice_problem(seen.invoices[item.invoice_id], item.amount) or "other"
+    return invoice_problem(seen.invoices[item.invoice_id], item.amount, item.money.currency) or "other"
 
 
 async def _went_wrong(tenant: Tenant, items: list[Item], error: Upstream, verdicts: Verdicts) -> None:

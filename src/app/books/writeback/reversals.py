@@ -7,6 +7,7 @@ from app.books.writeback.rows import Item, Row, move
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Verdicts
 from app.clients.xero import Tenant
+from app.core import db
 from app.core.clock import from_now, now
 from app.core.errors import Upstream
 from app.core.faultpoint import faultpoint
@@ -34,6 +35,10 @@ async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None
     written = await settled_first(item, verdicts)
     if written is None:
         return
+    if not await _all_went_back(item):  # a retry must not take back what was refunded in part
+        await outcome.park(item, "refund_part")
+        verdicts.done(item)
+        return
     payment = await tenant.payment(written["xero_id"])
     if payment is None or payment.status == "DELETED":
         await outcome.confirm(item, written["xero_id"], adopted=True)
@@ -43,6 +48,11 @@ async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None
         verdicts.done(item)
     else:
         await _delete(tenant, item, written["xero_id"], verdicts)
+
+
+async def _all_went_back(item: Item) -> bool:
+    state = await db.fetch_value("SELECT state FROM payment WHERE id = $1", item.row["payment"])
+    return state in {"refunded", "failed"}
 
 
 async def _delete(tenant: Tenant, item: Item, xero_payment_id: str, verdicts: Verdicts) -> None:

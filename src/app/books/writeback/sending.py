@@ -8,7 +8,7 @@ from app.books import access, intents
 from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by
 from app.books.writeback.fees import write_fee
-from app.books.writeback.paying import write_payments
+from app.books.writeback.paying import look_for_twins, write_payments
 from app.books.writeback.reversals import write_reversal
 from app.books.writeback.rows import Item, claim_followers, kept, load
 from app.books.writeback.timing import PATIENCE
@@ -22,6 +22,7 @@ from app.core.faultpoint import faultpoint
 from app.core.work import Claim, Postpone
 
 _OPEN = frozenset({"intended", "sending", "unknown"})
+_CHECK = "confirmed"  # a payment that was sent twice comes back once
 
 
 async def send(clients: Clients, held: Claim) -> None:
@@ -30,7 +31,7 @@ async def send(clients: Clients, held: Claim) -> None:
     Raises Postpone or Upstream for the row that was claimed; the others are given back here.
     """
     (leader,) = await load([held])
-    if leader.row["state"] not in _OPEN:
+    if leader.row["state"] not in {*_OPEN, _CHECK}:
         return
     faultpoint("K07")
     fresh = leader.row["kind"] == "payment" and leader.row["state"] == "intended" and not leader.unclear
@@ -76,7 +77,9 @@ async def _turn(clients: Clients, items: list[Item], verdicts: Verdicts) -> None
 
 async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
     kind = ready[0].row["kind"]
-    if kind == "payment":
+    if ready[0].row["state"] == _CHECK:
+        await look_for_twins(tenant, ready[0], verdicts)
+    elif kind == "payment":
         await write_payments(tenant, ready, verdicts)
     elif kind == "fee":
         await write_fee(tenant, ready[0], verdicts)
@@ -86,6 +89,8 @@ async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
 
 async def _ready(item: Item, verdicts: Verdicts) -> bool:
     """Whether the row can be written now: not while an answer may still come, not without an account or a connection."""
+    if item.row["state"] == _CHECK:
+        return bool(item.row["connection_state"] == "connected")
     if item.row["state"] == "sending":  # whoever sent it did not live to hear the answer
         await outcome.unclear(item)
     if item.unclear and now() < quiet_until(item):

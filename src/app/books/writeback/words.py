@@ -37,9 +37,14 @@ REASONS: dict[str, Reason] = {
         "Xero no longer has this invoice",
         "Refund the customer in Stripe, or record the money elsewhere in Xero and mark this as done.",
     ),
+    "currency_changed": Reason(
+        "the invoice is in another currency in Xero now",
+        "Refund the customer in Stripe, or record the money elsewhere in Xero and mark this as done.",
+    ),
     "overpaid": Reason(
         "the customer paid more than is left on the invoice",
-        "Refund the difference in Stripe, or record the payment as an overpayment in Xero and mark this as done.",
+        "Refund the difference in Stripe and the rest is recorded by itself, or record an overpayment in Xero and mark this "
+        "as done.",
     ),
     "currency_not_enabled": Reason(
         "this currency is not switched on in Xero", "Add the currency in Xero, then try again."
