@@ -1,5 +1,6 @@
 """A product to measure: a durable embedded PostgreSQL (fsync on), the sandbox with its limits lifted, one merchant set up."""
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -7,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import psutil
 
@@ -52,6 +54,17 @@ def register(sandbox: SandboxServer, product: Product) -> None:
 def merchant(product: Product) -> Merchant:
     """Hannah, with everything set up."""
     return Merchant(product.url).set_up()
+
+
+def fresh_budget(product: Product) -> None:
+    """Forget the calls made so far, as a minute's pause would."""
+
+    async def forget() -> None:
+        connection = await asyncpg.connect(product.env["DATABASE_URL"])
+        await connection.execute("TRUNCATE xero_budget, xero_permit, allowance")
+        await connection.close()
+
+    asyncio.run(forget())
 
 
 def pin(pid: int, cpu: int) -> None:

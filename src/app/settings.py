@@ -131,26 +131,41 @@ def check(settings: Settings) -> list[str]:
     return problems
 
 
+REQUIRED = (
+    "secret_key",
+    "xero_client_id",
+    "xero_client_secret",
+    "xero_webhook_key",
+    "stripe_secret_key",
+    "stripe_webhook_secret",
+    "stripe_thin_webhook_secret",
+    "token_keys",
+)
+LEAST = {
+    "secret_key": 32,
+    "xero_client_secret": 24,
+    "xero_webhook_key": 24,
+    "stripe_webhook_secret": 24,
+    "stripe_thin_webhook_secret": 24,
+}
+
+
 def _check_secrets(settings: Settings) -> list[str]:
-    problems = []
-    for name in ("secret_key", "xero_client_id", "xero_client_secret", "xero_webhook_key", "stripe_secret_key",
-                 "stripe_webhook_secret", "stripe_thin_webhook_secret", "token_keys"):  # fmt: skip
-        if not getattr(settings, name):
-            problems.append(f"{name.upper()} is missing.")
+    problems = [f"{name.upper()} is missing." for name in REQUIRED if not getattr(settings, name)]
     if settings.app_env != "production":
         return problems
-    for name, least in (("secret_key", 32), ("xero_client_secret", 24), ("xero_webhook_key", 24),
-                        ("stripe_webhook_secret", 24), ("stripe_thin_webhook_secret", 24)):  # fmt: skip
-        value = getattr(settings, name)
-        if value and (
-            len(value) < least or len(set(value)) < 8 or "demo" in value.lower() or "change" in value.lower()
-        ):
-            problems.append(
-                f"{name.upper()} is too short or a well-known default; use at least {least} random characters."
-            )
-    if not settings.smtp_url:
-        problems.append("SMTP_URL is missing.")
-    return problems
+    problems += [
+        f"{name.upper()} is too short or a well-known default; use at least {least} random characters."
+        for name, least in LEAST.items()
+        if _weak(getattr(settings, name), least)
+    ]
+    return problems if settings.smtp_url else [*problems, "SMTP_URL is missing."]
+
+
+def _weak(value: str, least: int) -> bool:
+    """Whether a secret that is set is short, monotonous or copied from an example."""
+    known = any(word in value.lower() for word in ("demo", "change", "example", "secret"))
+    return bool(value) and (len(value) < least or len(set(value)) < 8 or known)
 
 
 def require(settings: Settings) -> Settings:

@@ -38,6 +38,7 @@ def settings(base: Settings) -> Settings:
         "xero_identity_url": f"{origin}/xero/identity",
         "xero_api_url": f"{origin}/xero/api",
         "xero_login_url": origin,
+        "xero_app_url": f"{origin}/xero",
         "stripe_api_url": f"{origin}/stripe",
         "stripe_pages_url": origin,
         "stripe_connect_url": origin,

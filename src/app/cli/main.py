@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from app import clock, worker
 from app.asgi import create_app
 from app.books import machines
 from app.cli import demo, doctor
-from app.core import db, log, migrate
+from app.core import db, faultpoint, log, migrate
 from app.core.embedded import EmbeddedServer
 from app.core.states import guard_sql
 from app.settings import BadSettings, Settings, load, require
@@ -118,7 +119,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     settings = demo.settings(load()) if chosen.command == "demo" else load()
     log.configure(settings.log_level, pretty=sys.stderr.isatty())
+    faultpoint.configure(settings.app_env, settings.faultpoint)
+    # uvicorn raises the signal again once it has stopped; without this, what is around it could not tidy up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         DOORS[chosen.command](settings)
+    except KeyboardInterrupt:
+        sys.exit(0)
     except BadSettings as bad:
         sys.exit("Payportal cannot start:\n" + "\n".join(f"  {problem}" for problem in bad.problems))

@@ -26,7 +26,10 @@ class SafeTransaction(PostgresTransaction):
     """Piccolo's transaction, which also gives its connection back when commit or rollback itself fails."""
 
     async def __aexit__(
-        self, exception_type: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
     ) -> bool:
         if self._parent:
             return exception is None

@@ -32,7 +32,9 @@ async def receive(
 
 async def read(row_id: int) -> Any:
     """The stored event (source, account, event_id, type, livemode, body: the bytes as they came)."""
-    return await db.fetch_row("SELECT id, source, account, event_id, type, livemode, body FROM inbox WHERE id = $1", row_id)
+    return await db.fetch_row(
+        "SELECT id, source, account, event_id, type, livemode, body FROM inbox WHERE id = $1", row_id
+    )
 
 
 def event_key(*parts: str) -> str:

@@ -50,11 +50,14 @@ async def ask_each_at_least(kind: str, subject: object, seconds: float) -> None:
 
 async def forget(kind: str, subject: object) -> None:
     """Stop a job; one that is running finishes its turn."""
-    await db.fetch("UPDATE job SET next_at = NULL, asked_seen = asked WHERE kind = $1 AND subject = $2", kind, str(subject))
+    await db.fetch(
+        "UPDATE job SET next_at = NULL, asked_seen = asked WHERE kind = $1 AND subject = $2", kind, str(subject)
+    )
 
 
 async def prune(days: int = 7) -> None:
     """Delete jobs that ended long ago."""
     await db.fetch(
-        "DELETE FROM job WHERE next_at IS NULL AND dead_at IS NULL AND changed_at < now() - make_interval(days => $1)", days
+        "DELETE FROM job WHERE next_at IS NULL AND dead_at IS NULL AND changed_at < now() - make_interval(days => $1)",
+        days,
     )

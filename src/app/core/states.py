@@ -74,7 +74,8 @@ def render(machines: Iterable[Machine]) -> str:
     parts = ["# State machines\n\nRendered from the code by `make docs`; PostgreSQL refuses every other edge.\n"]
     for machine in machines:
         rows = "\n".join(
-            f"| {edge.source} | {edge.target} | {edge.event}{' (forced)' if edge.forced else ''} |" for edge in machine.edges
+            f"| {edge.source} | {edge.target} | {edge.event}{' (forced)' if edge.forced else ''} |"
+            for edge in machine.edges
         )
         ends = ", ".join(machine.ends()) or "none"
         parts.append(

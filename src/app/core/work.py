@@ -15,7 +15,7 @@ from piccolo.columns import Integer, Text, Timestamptz
 
 from app.core import db
 from app.core.clock import from_now
-from app.core.errors import Upstream
+from app.core.errors import Refused, Upstream
 from app.core.wake import wake
 
 log = structlog.get_logger()
@@ -142,6 +142,8 @@ async def run(lane: Lane, row_id: int) -> bool:
         await come_back(held, later.at, later.why, counts=False)
     except Upstream as error:
         await _after_upstream(lane, held, error)
+    except Refused as no:  # a rule of ours; trying again does not change it
+        await put_aside(held, no.message)
     except Exception as error:
         log.exception("work.failed", table=lane.table, id=row_id)
         await _again(lane, held, type(error).__name__)
