@@ -16,6 +16,32 @@ from sandbox.xero_connections import connection_of, expired, problem
 from sandbox.xero_tokens import Tokens
 from sandbox.xero_wire import encode, encode_xml, instant, read_json
 
+OBJECTS = {"Invoice", "CreditNote", "Prepayment", "Overpayment", "Account", "Contact", "BankAccount"} | {
+    "FromBankAccount",
+    "ToBankAccount",
+}
+LISTS = {"LineItems", "ContactPersons"}
+# Read-only lists and objects a client may send back; they are not read.
+IGNORED = {
+    "Tracking",
+    "Payments",
+    "CreditNotes",
+    "Prepayments",
+    "Overpayments",
+    "Addresses",
+    "Phones",
+    "Attachments",
+} | {
+    "ContactGroups",
+    "ValidationErrors",
+    "Warnings",
+    "InvoicePaymentServices",
+    "BatchPayment",
+    "PaymentTerms",
+    "BrandingTheme",
+    "Balances",
+    "Item",
+}
 Web = Request[Any, Any, Any]
 Answer = Response[bytes]
 
@@ -223,6 +249,25 @@ def elements_of(body: Any, noun: str) -> list[dict[str, Any]]:
     """The elements of a write's body: one object, or a list under the noun; raises a 400."""
     rows = body.get(noun, body) if isinstance(body, dict) else body
     rows = rows if isinstance(rows, list) else [rows]
-    if not rows or not all(isinstance(row, dict) for row in rows):
+    if not rows or not all(isinstance(row, dict) and row for row in rows):
         raise bad_data(f"No {noun} in the request body")
+    for row in rows:
+        _check_shape(row)
     return rows
+
+
+def _check_shape(wire: dict[str, Any]) -> None:
+    """Refuse what Xero's deserialiser could not turn into its types: objects, lists of objects, scalars."""
+    for name, value in wire.items():
+        if value is None:
+            continue
+        items = value if name in LISTS and isinstance(value, list) else [value]
+        if name in OBJECTS or name in LISTS:
+            fits = (name in OBJECTS or isinstance(value, list)) and all(isinstance(item, dict) for item in items)
+        else:
+            fits = not isinstance(value, dict | list) and "\0" not in str(value)
+        if not fits and name not in IGNORED:
+            raise bad_data(f"Error converting value for {name}")
+        for item in items:
+            if isinstance(item, dict):
+                _check_shape(item)

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from sandbox.store import Obj
-from sandbox.xero_wire import cents
+from sandbox.xero_wire import LARGEST, cents
 
 NewId = Callable[[], str]
 Rates = dict[str, Decimal]
@@ -70,6 +70,6 @@ def _decimal(value: Any, name: str) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation as problem:
         raise LineProblem(f"{name} is not a number") from problem
-    if not number.is_finite() or isinstance(value, bool):
+    if not number.is_finite() or isinstance(value, bool) or abs(number) >= LARGEST:
         raise LineProblem(f"{name} is not a number")
     return number

@@ -17,6 +17,7 @@ import msgspec
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _CENT = Decimal("0.01")
+LARGEST = Decimal(10) ** 12
 _DATE = re.compile(r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$")
 _IRREGULAR = {
     "Addresses": "Address",
@@ -34,7 +35,7 @@ def cents(value: Any) -> int:
         number = Decimal(str(value))
     except InvalidOperation as problem:
         raise ValueError(f"not a number: {value!r}") from problem
-    if not number.is_finite() or isinstance(value, bool):
+    if not number.is_finite() or isinstance(value, bool) or abs(number) >= LARGEST:
         raise ValueError(f"not a number: {value!r}")
     return int((number * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
@@ -88,7 +89,11 @@ def read_day(value: Any) -> str:
 
 def read_json(body: bytes) -> Any:
     """The request's JSON with exact decimals; raises ValueError."""
-    return json.loads(body, parse_float=Decimal)
+    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def encode(value: Any) -> bytes:

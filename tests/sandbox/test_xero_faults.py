@@ -47,8 +47,8 @@ def test_commit_then_reset_pays_without_an_answer(hannah: Person) -> None:
 def test_commit_then_delay_answers_late(hannah: Person) -> None:
     """A client with less patience times out, and the payment is there."""
     fault(hannah.sandbox, {"commit_then_delay": 1.0})
+    body = {"Invoice": {"InvoiceNumber": "INV-2041"}, "Account": {"Code": "615"}, "Amount": 10}
     with pytest.raises(httpx.ReadTimeout):
-        body = {"Invoice": {"InvoiceNumber": "INV-2041"}, "Account": {"Code": "615"}, "Amount": 10}
         hannah.api("PUT", "/Payments", body, timeout=0.3)
     assert paid(hannah) == 10
 

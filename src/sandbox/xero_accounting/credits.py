@@ -102,7 +102,10 @@ def _read_note(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str], O
             lines.append(read_line(item, kind, rates, "NONE", call.world.ids.uuid))
         except (LineProblem, ValueError) as problem:
             errors.append(str(problem))
-    date = read_day(wire["Date"]) if wire.get("Date") else kit.ledger.today(call.organisation)
+    try:
+        date = read_day(wire["Date"]) if wire.get("Date") else kit.ledger.today(call.organisation)
+    except ValueError as problem:
+        return [*errors, str(problem)], {}
     locked = lock_problem(call.organisation, date)
     errors += [locked] if locked is not None else []
     status = str(wire.get("Status", "DRAFT"))

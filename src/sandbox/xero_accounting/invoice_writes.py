@@ -6,7 +6,6 @@ Rules: facts §3.3 (status changes, what stays editable once money is applied, l
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from litestar import post, put
@@ -15,12 +14,12 @@ from litestar.types import ControllerRouterHandler
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.contacts import save_contact
+from sandbox.xero_accounting.invoice_fields import Refusal, check_complete, contact_id, read_fields
 from sandbox.xero_accounting.invoices import SCOPE, find_invoice, unit_places
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid
 from sandbox.xero_ledger import lock_problem
-from sandbox.xero_lines import LineProblem, read_line, totals
 from sandbox.xero_seed import blank_invoice
-from sandbox.xero_wire import ZERO_ID, cents, read_day
+from sandbox.xero_wire import ZERO_ID
 
 NOT_VALID = "Invoice not of valid status for modification"
 HAS_PAYMENT = "This document cannot be edited as it has a payment or credit note allocated to it."
@@ -36,16 +35,7 @@ EDITABLE_WHEN_PAID = {"InvoiceID", "Reference", "DueDate", "InvoiceNumber", "Bra
     "Type",
 }
 UNRECOGNISED = {"StatusAttributeString", "HasErrors", "ValidationErrors", "Warnings"}
-LONGEST_TEXT = 255
 Change = Callable[[], Obj]
-
-
-class Refusal(Exception):
-    """Validation messages for one element."""
-
-    def __init__(self, *texts: str) -> None:
-        super().__init__("; ".join(texts))
-        self.texts = texts
 
 
 def plan(kit: Kit, call: Call, wire: dict[str, Any], *, creating: bool, key: str | None = None) -> Change:
@@ -85,9 +75,9 @@ def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
     row = blank_invoice(kind, "", "", call.organisation["currency"])
     row |= {"id": None, "tenant": call.tenant, "app": True, "date": kit.ledger.today(call.organisation)}
     row["theme"] = next((t["id"] for t in call.rows("xero.theme") if t["sort"] == 0), None)
-    contact_id = _contact(call, wire)
-    changes = _read(kit, call, row, wire)
-    _check_complete({**row, **changes}, status)
+    contact = contact_id(call, wire)
+    changes = read_fields(call, row, wire)
+    check_complete({**row, **changes}, status)
     locked = lock_problem(call.organisation, str(changes.get("date", row["date"])))
     if locked is not None:
         raise Refusal(locked)
@@ -97,26 +87,10 @@ def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
         row["id"] = call.world.ids.uuid()
         row["number"] = row["number"] or next_number(call)
         row["status"] = status
-        row["contact"] = contact_id or save_contact(kit, call, None, wire["Contact"])["id"]
+        row["contact"] = contact or save_contact(kit, call, None, wire["Contact"])["id"]
         return kit.ledger.settle("xero.invoice", row, "CREATE")
 
     return apply
-
-
-def _contact(call: Call, wire: dict[str, Any]) -> str | None:
-    """The id of the contact meant, or None when the name is new and one will be made."""
-    given = wire.get("Contact") or {}
-    if given.get("ContactID"):
-        row = call.mine("xero.contact", str(given["ContactID"]))
-        if row is None:
-            raise Refusal("The contact could not be found")
-        if row["status"] != "ACTIVE":
-            raise Refusal("The contact has been archived")
-        return str(row["id"])
-    name = str(given.get("Name") or "").strip()
-    if not name:
-        raise Refusal("A Contact must be specified for this type of transaction")
-    return next((row["id"] for row in call.rows("xero.contact") if row["name"].lower() == name.lower()), None)
 
 
 def next_number(call: Call) -> str:
@@ -130,107 +104,18 @@ def next_number(call: Call) -> str:
             return number
 
 
-def _check_complete(row: Obj, status: str) -> None:
-    problems = []
-    if status in ("AUTHORISED", "SUBMITTED"):
-        if not row["due"]:
-            problems.append("The DueDate field is mandatory.")
-        if not row["lines"]:
-            problems.append("One or more line items must be specified")
-        if any(line["account"] is None for line in row["lines"]):
-            problems.append("Account code must be specified.")
-    if row["total"] < 0:
-        problems.append("The invoice total must not be negative.")
-    if problems:
-        raise Refusal(*problems)
-
-
-def _read(kit: Kit, call: Call, row: Obj, wire: dict[str, Any]) -> Obj:
-    """The changed fields an element means, checked one by one."""
-    changes: Obj = {}
-    for name, field in (("InvoiceNumber", "number"), ("Reference", "reference"), ("Url", "url")):
-        if name in wire:
-            changes[field] = str(wire[name] or "")
-            if len(changes[field]) > LONGEST_TEXT and name != "Url":
-                raise Refusal(f"{name} must not be longer than 255 characters.")
-    _check_number_and_url(call, row, changes)
-    for name, field in (("Date", "date"), ("DueDate", "due"), ("ExpectedPaymentDate", "expected")):
-        if wire.get(name):
-            changes[field] = _day(wire[name], name)
-    if "CurrencyCode" in wire:
-        _check_currency(call, str(wire["CurrencyCode"]))
-        changes["currency"] = str(wire["CurrencyCode"])
-    if "CurrencyRate" in wire:
-        changes["rate"] = str(Decimal(str(wire["CurrencyRate"])))
-    if "BrandingThemeID" in wire:
-        if call.mine("xero.theme", str(wire["BrandingThemeID"])) is None:
-            raise Refusal("Branding theme could not be found")
-        changes["theme"] = str(wire["BrandingThemeID"]).lower()
-    if "LineItems" in wire or "LineAmountTypes" in wire:
-        changes |= _read_lines(call, row, wire)
-    return changes
-
-
-def _check_number_and_url(call: Call, row: Obj, changes: Obj) -> None:
-    number = changes.get("number")
-    if number and row["type"] == "ACCREC" and number != row["number"]:
-        taken = call.world.store.by("xero.invoice", "number", (call.tenant, "ACCREC", number))
-        if any(other["status"] != "DELETED" for other in taken):
-            raise Refusal("Invoice # must be unique.")
-    url = changes.get("url")
-    if url and not url.startswith(("http://", "https://")):
-        raise Refusal("Url is not a valid URL")
-    if url and "xero" in url.lower():
-        raise Refusal("Url must not contain 'xero'")
-
-
-def _day(value: Any, name: str) -> str:
-    try:
-        return read_day(value)
-    except ValueError as problem:
-        raise Refusal(f"{name} is not a valid date") from problem
-
-
-def _check_currency(call: Call, code: str) -> None:
-    if code not in {row["code"] for row in call.rows("xero.currency")}:
-        raise Refusal(f"Organisation is not subscribed to currency {code}")
-
-
-def _read_lines(call: Call, row: Obj, wire: dict[str, Any]) -> Obj:
-    kind = wire.get("LineAmountTypes", row["line_amount_types"])
-    if kind not in ("Exclusive", "Inclusive", "NoTax"):
-        raise Refusal("LineAmountTypes must be Exclusive, Inclusive or NoTax")
-    rates = {rate["type"]: Decimal(rate["rate"]) for rate in call.rows("xero.taxrate")}
-    codes = {account["code"]: account for account in call.rows("xero.account")}
-    lines = []
-    for item in wire.get("LineItems", []):
-        code = item.get("AccountCode")
-        if code and (codes.get(code) is None or codes[code]["status"] != "ACTIVE"):
-            raise Refusal(f"Account code '{code}' is not a valid code for this document.")
-        default = codes[code]["tax_type"] if code else "NONE"
-        try:
-            lines.append(read_line(item, kind, rates, default, call.world.ids.uuid, unit_places(call)))
-        except (LineProblem, ValueError) as problem:
-            raise Refusal(str(problem)) from problem
-    sums = totals(lines, kind)
-    for name, field in (("SubTotal", "subtotal"), ("Total", "total")):
-        if wire.get(name) is not None and cents(wire[name]) != sums[field]:
-            raise Refusal("The invoice total does not equal the sum of the lines.")
-    return {"lines": lines, "line_amount_types": kind, **sums}
-
-
 def _plan_change(kit: Kit, call: Call, row: Obj, wire: dict[str, Any]) -> Change:
     status = str(wire.get("Status", row["status"]))
     applied = bool(kit.ledger.paid(row) or kit.ledger.credited(row))
     _check_may_change(call, row, wire, status, applied=applied)
-    changes = _read(kit, call, row, wire)
+    changes = read_fields(call, row, wire)
     if wire.get("Contact") and wire["Contact"].get("ContactID"):
-        changes["contact"] = _contact(call, wire)
+        changes["contact"] = contact_id(call, wire)
     if "SentToContact" in wire:
         if row["status"] not in ("AUTHORISED", "PAID"):
             raise Refusal("SentToContact can only be set on approved invoices")
         changes["sent"] = bool(wire["SentToContact"])
-    _check_complete({**row, **changes}, status)
+    check_complete({**row, **changes}, status)
     # Xero does not move UpdatedDateUTC for these on documents with money applied, and says so.
     quiet = applied and set(changes) <= {"due", "sent"} and status == row["status"]
 

@@ -18,9 +18,10 @@ from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
 from sandbox.xero_ledger import lock_problem
 from sandbox.xero_where import Field, order, where
-from sandbox.xero_wire import ZERO_ID, cents, read_day
+from sandbox.xero_wire import LARGEST, ZERO_ID, cents, read_day
 
 SCOPE = "accounting.payments"
+SMALLEST_RATE = Decimal("0.000001")
 EXCEEDS = "Payment amount exceeds the amount outstanding on this document"
 NOT_AUTHORISED = "Payments can only be made against Authorised documents"
 NO_ACCOUNT = "Account could not be found"
@@ -161,12 +162,19 @@ def _conversion(
     if wire.get("BankAmount") is not None:
         bank_amount = _amount(wire["BankAmount"], "BankAmount", errors)
         return (str(Decimal(amount) / bank_amount) if bank_amount else "1"), bank_amount
-    try:
-        rate = Decimal(str(wire.get("CurrencyRate", target["rate"])))
-        return str(rate), int((amount / rate).quantize(Decimal(1), ROUND_HALF_UP))
-    except (InvalidOperation, ZeroDivisionError):
+    rate = _rate(wire.get("CurrencyRate") or target["rate"])
+    if rate is None:
         errors.append("CurrencyRate must be greater than zero")  # *
         return "1", amount
+    return str(rate), int((amount / rate).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _rate(given: Any) -> Decimal | None:
+    try:
+        rate = Decimal(str(given))
+        return rate if SMALLEST_RATE <= rate < LARGEST else None
+    except InvalidOperation:
+        return None
 
 
 def _type(kind: str, target: Obj) -> str:

@@ -1,0 +1,120 @@
+"""Whatever is sent, the sandbox's Xero answers as a platform would, never with a crash of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.sandbox.xero_people import Person
+
+WRITES = [
+    ("PUT", "/Payments", "Payments"),
+    ("POST", "/Payments/{payment}", "Payments"),
+    ("PUT", "/Invoices", "Invoices"),
+    ("POST", "/Invoices/INV-2041", "Invoices"),
+    ("PUT", "/Contacts", "Contacts"),
+    ("PUT", "/Accounts", "Accounts"),
+    ("PUT", "/BankTransactions", "BankTransactions"),
+    ("PUT", "/BankTransfers", "BankTransfers"),
+    ("POST", "/BankTransfers", "BankTransfers"),
+    ("PUT", "/CreditNotes", "CreditNotes"),
+    ("PUT", "/Invoices/INV-2041/History", "HistoryRecords"),
+]
+ODD: list[Any] = [None, True, 0, -1, "1e309", "NaN", "x" * 300, "\x00", [], [[]], [None], {}, {"InvoiceID": []}, "２"]
+FIELDS = [
+    "Invoice",
+    "Account",
+    "Amount",
+    "Date",
+    "DueDate",
+    "Reference",
+    "Contact",
+    "LineItems",
+    "Type",
+    "Status",
+    "Url",
+    "CurrencyCode",
+    "CurrencyRate",
+    "BankAmount",
+    "Name",
+    "Details",
+    "BankAccount",
+    "FromBankAccount",
+    "LineAmountTypes",
+    "InvoiceID",
+    "BrandingThemeID",
+    "Total",
+    "ContactPersons",
+    "BankTransferID",
+]
+
+
+def good_body(person: Person) -> dict[str, Any]:
+    """Fields that make most writes acceptable, before one of them is spoilt."""
+    contact = {"ContactID": person.invoice("INV-2041")["Contact"]["ContactID"]}
+    line = {"Description": "Work", "Quantity": 1, "UnitAmount": "1.00", "AccountCode": "404"}
+    body: dict[str, Any] = {"Invoice": {"InvoiceNumber": "INV-2041"}, "Account": {"Code": "615"}, "Amount": 1}
+    body |= {"Contact": contact, "LineItems": [line], "DueDate": "2026-12-31", "BankAccount": {"Code": "615"}}
+    return body | {"FromBankAccount": {"Code": "615"}, "ToBankAccount": {"Code": "090"}, "Details": "Note"}
+
+
+@pytest.mark.parametrize(("method", "path", "noun"), WRITES, ids=[f"{m} {p}" for m, p, _ in WRITES])
+def test_odd_fields_are_refused_politely(hannah: Person, method: str, path: str, noun: str) -> None:
+    """Each field spoilt in each way gives an answer below 500, but for the one 500 Xero itself gives."""
+    payment = hannah.pay("INV-2041", 1).json()["Payments"][0]["PaymentID"]
+    path = path.replace("{payment}", payment)
+    crashed = []
+    for field in FIELDS:
+        for value in ODD:
+            kind = {"/Invoices": "ACCREC", "/CreditNotes": "ACCRECCREDIT", "/BankTransactions": "SPEND"}.get(
+                path, "BANK"
+            )
+            wire = {**good_body_of(hannah), "Type": kind, field: value}
+            answer = hannah.api(method, path, {noun: [wire]})
+            if answer.status_code >= 500 and b"An error occurred in Xero" not in answer.content:
+                crashed.append((field, value, answer.text[:200]))
+    assert crashed == []
+
+
+BODIES: dict[str, dict[str, Any]] = {}
+
+
+def good_body_of(person: Person) -> dict[str, Any]:
+    return BODIES.setdefault(person.tenant, good_body(person))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b"null", b'"x"', b"{", b"<Payments/>", b'{"Payments":{}}', b"[[1]]"]
+)
+def test_odd_bodies_are_refused_politely(hannah: Person, body: bytes) -> None:
+    """A body that holds no element is a 400 everywhere."""
+    for method, path, _ in WRITES:
+        if "{" not in path and not (path == "/Invoices/INV-2041" and b"Payments" in body):
+            answer = hannah.api(method, path, content=body, headers={"content-type": "application/json"})
+            assert answer.status_code == 400, f"{method} {path} {answer.status_code} {answer.text[:200]}"
+
+
+def test_odd_queries_are_refused_politely(hannah: Person) -> None:
+    """Filters, orders and pages of every kind answer below 500."""
+    texts = [
+        "",
+        "(",
+        "Status==",
+        "==",
+        '"',
+        "Status",
+        "1==1",
+        "Type==Type",
+        'Status=="A" AND',
+        "Date>5",
+        'AmountDue>"x"',
+    ]
+    for path in ("/Invoices", "/Payments", "/Contacts", "/Accounts", "/BankTransactions", "/CreditNotes"):
+        for name in ("where", "order", "page", "pageSize", "IDs", "Statuses"):
+            for text in texts:
+                answer = hannah.api("GET", path, params={name: text})
+                assert answer.status_code < 500, f"{path} {name}={text}: {answer.text[:200]}"
+    for odd in (json.dumps(ODD), "x" * 5000):
+        assert hannah.api("GET", f"/Invoices/{odd[:100].replace('/', '')}").status_code in (400, 404)
