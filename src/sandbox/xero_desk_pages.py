@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get
+from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from sandbox.pages import page
@@ -15,7 +16,7 @@ INVOICES_SHOWN = 300
 
 
 def routes(kit: Kit) -> list[ControllerRouterHandler]:
-    """``/console/xero/…``."""
+    """``/console/xero/…``, and Xero's own deep links that lead there."""
     desk, store = Desk(kit), kit.world.store
 
     @get("/console/xero/{key:str}")
@@ -61,4 +62,13 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
             online=online,
         )
 
-    return [organisation, invoice]
+    @get("/xero/app/{code:str}/invoicing/view/{id:str}")
+    async def deep_link(code: str, id: str) -> Redirect:
+        return Redirect(f"/console/xero/invoices/{desk.row('xero.invoice', id)['id']}")
+
+    @get("/xero/app/{code:str}/invoicing/edit")
+    async def new_invoice(code: str) -> Redirect:
+        found = next((row for row in store.all("xero.organisation") if row["short_code"] == code), None)
+        return Redirect(f"/console/xero/{found['key']}" if found else "/")
+
+    return [organisation, invoice, deep_link, new_invoice]

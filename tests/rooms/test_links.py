@@ -163,6 +163,23 @@ async def test_locked_period(books: Books, made: Made) -> None:
     assert [] == await books.asked("link.publish")
 
 
+async def test_tried_once_more(books: Books, made: Made) -> None:
+    """What a locked period kept out of Xero is tried again when payment is requested."""
+    books.xero("organisations/harrow/lock", period_lock="2099-01-01")
+    try:
+        await books.do("link.publish")
+    finally:
+        books.xero("organisations/harrow/lock", period_lock="")
+
+    await links.mark_requested(made.link["id"], "ann@example.com")
+    await books.do("link.publish")
+
+    row = await links.of_invoice(made.link["invoice"])
+    assert row
+    assert row["in_xero_at"]
+    assert "" == row["publish_error"]
+
+
 async def test_published_later(books: Books, made: Made) -> None:
     """When Xero fails once, the second try writes what is missing."""
     books.desk.fault(f"{API}/*/Attachments/*", {"status": 503}, times=1)

@@ -142,11 +142,15 @@ async def _set(merchant_id: UUID, link_id: UUID, column: str, value: bool) -> UU
 
 
 async def mark_requested(link_id: UUID, to: str) -> None:
-    """The link was sent or handed out; `to` is empty when it was copied."""
-    await db.fetch(
-        "UPDATE pay_link SET requested_at = now(), requested_to = CASE WHEN $2 = '' THEN requested_to ELSE $2 END WHERE id = $1",
-        link_id, to,
-    )  # fmt: skip
+    """The link was sent or handed out; `to` is empty when it was copied. What is not in Xero yet is tried once more."""
+    row = await db.fetch_row(
+        "UPDATE pay_link SET requested_at = now(), requested_to = CASE WHEN $2 = '' THEN requested_to ELSE $2 END "
+        "WHERE id = $1 RETURNING in_xero_at, qr_in_xero_at",
+        link_id,
+        to,
+    )
+    if row and not (row["in_xero_at"] and row["qr_in_xero_at"]):
+        await jobs.ask("link.publish", link_id)
 
 
 async def take_back_request(invoice_id: UUID) -> None:

@@ -1,0 +1,52 @@
+"""The timeline: newest first, ending where the invoice came from, and the merchant's own."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.books import timeline
+from app.core import db
+
+
+@pytest.fixture
+async def ids(database_url: str) -> AsyncIterator[tuple[UUID, UUID]]:
+    """A merchant and an invoice."""
+    db.configure(database_url)
+    await db.open_pool(2)
+    merchant_id, connection_id, invoice_id = uuid4(), uuid4(), uuid4()
+    await db.fetch("INSERT INTO merchant (id) VALUES ($1)", merchant_id)
+    await db.fetch("INSERT INTO connection (id, merchant) VALUES ($1, $2)", connection_id, merchant_id)
+    await db.fetch(
+        "INSERT INTO invoice (id, merchant, connection, xero_invoice_id, created_at) VALUES ($1, $2, $3, $4, $5)",
+        invoice_id, merchant_id, connection_id, str(invoice_id), datetime(2026, 11, 13, 11, tzinfo=UTC),
+    )  # fmt: skip
+    yield merchant_id, invoice_id
+    await db.close_pool()
+
+
+async def test_newest_first(ids: tuple[UUID, UUID]) -> None:
+    """Lines come newest first; the last says when the invoice came from Xero."""
+    await timeline.add(*ids, "viewed", "Viewed by the customer", at=datetime(2026, 11, 14, 9, tzinfo=UTC))
+    await timeline.add(*ids, "paid", "Paid in full", "£1,284.00")
+
+    assert ["Paid in full", "Viewed by the customer", "Synced from Xero"] == [
+        row["title"] for row in await timeline.of_invoice(*ids)
+    ]
+
+
+async def test_undone(ids: tuple[UUID, UUID]) -> None:
+    """A line belongs to its cause: rolled back together."""
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction():
+            await timeline.add(*ids, "paid", "Paid in full")
+            raise ZeroDivisionError
+    assert ["Synced from Xero"] == [row["title"] for row in await timeline.of_invoice(*ids)]
+
+
+async def test_stranger(ids: tuple[UUID, UUID]) -> None:
+    """A stranger sees no line."""
+    await timeline.add(*ids, "paid", "Paid in full")
+
+    assert [] == await timeline.of_invoice(uuid4(), ids[1])
