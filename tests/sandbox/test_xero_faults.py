@@ -192,6 +192,13 @@ def test_the_console_works_without_script(sandbox: Sandbox) -> None:
     assert "1,200.00" in sandbox.http.get(f"/console/xero/invoices/{id}").text
 
 
+def test_deep_links_into_xero_open_the_invoice(sandbox: Sandbox) -> None:
+    """Xero's own address of an invoice leads to its page in the console."""
+    id = sandbox.control("GET", "/_xero/organisations/harrow/invoices")[0]["id"]
+    answer = sandbox.http.get(f"/xero/app/!hF26q/invoicing/view/{id}")
+    assert (302, f"/console/xero/invoices/{id}") == (answer.status_code, answer.headers["location"])
+
+
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox, tmp_path: Path) -> None:
     """Starting on a busy port ends with a plain line."""
     command = [sys.executable, "-m", "sandbox", "--port", str(sandbox.port), "--data-dir", str(tmp_path)]

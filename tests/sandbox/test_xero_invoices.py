@@ -309,7 +309,11 @@ def test_fees_default_to_tax_inclusive(hannah: Person) -> None:
 def test_an_overpayment_is_allocated_without_a_payment(hannah: Person) -> None:
     """RECEIVE-OVERPAYMENT makes a credit; allocated, it lowers AmountDue through AmountCredited."""
     contact = hannah.invoice("INV-2041")["Contact"]["ContactID"]
-    wire: dict[str, Any] = {"Type": "RECEIVE-OVERPAYMENT", "Contact": {"ContactID": contact}, "BankAccount": {"Code": "615"}}
+    wire: dict[str, Any] = {
+        "Type": "RECEIVE-OVERPAYMENT",
+        "Contact": {"ContactID": contact},
+        "BankAccount": {"Code": "615"},
+    }
     wire |= {"LineItems": [{"Description": "Paid twice", "LineAmount": "84.00"}]}
     id = hannah.api("PUT", "/BankTransactions", wire).json()["BankTransactions"][0]["OverpaymentID"]
     target = {"InvoiceID": hannah.invoice("INV-2041")["InvoiceID"]}
