@@ -10,20 +10,26 @@ from app.books import timeline
 from app.core import db
 
 
-@pytest.fixture
-async def ids(database_url: str) -> AsyncIterator[tuple[UUID, UUID]]:
-    """A merchant and an invoice."""
+@pytest.fixture(scope="module")
+async def pool(database_url: str) -> AsyncIterator[None]:
     db.configure(database_url)
     await db.open_pool(2)
+    yield
+    await db.close_pool()
+
+
+@pytest.fixture
+async def ids(pool: None) -> tuple[UUID, UUID]:
+    """A merchant and an invoice."""
     merchant_id, connection_id, invoice_id = uuid4(), uuid4(), uuid4()
     await db.fetch("INSERT INTO merchant (id) VALUES ($1)", merchant_id)
-    await db.fetch("INSERT INTO connection (id, merchant) VALUES ($1, $2)", connection_id, merchant_id)
+    sql = "INSERT INTO connection (id, merchant, xero_tenant_id) VALUES ($1, $2, $3)"
+    await db.fetch(sql, connection_id, merchant_id, str(uuid4()))
     await db.fetch(
         "INSERT INTO invoice (id, merchant, connection, xero_invoice_id, created_at) VALUES ($1, $2, $3, $4, $5)",
         invoice_id, merchant_id, connection_id, str(invoice_id), datetime(2026, 11, 13, 11, tzinfo=UTC),
     )  # fmt: skip
-    yield merchant_id, invoice_id
-    await db.close_pool()
+    return merchant_id, invoice_id
 
 
 async def test_newest_first(ids: tuple[UUID, UUID]) -> None:
@@ -36,12 +42,16 @@ async def test_newest_first(ids: tuple[UUID, UUID]) -> None:
     ]
 
 
+async def _fail_after_line(ids: tuple[UUID, UUID]) -> None:
+    async with db.transaction():
+        await timeline.add(*ids, "paid", "Paid in full")
+        raise ZeroDivisionError
+
+
 async def test_undone(ids: tuple[UUID, UUID]) -> None:
     """A line belongs to its cause: rolled back together."""
     with pytest.raises(ZeroDivisionError):
-        async with db.transaction():
-            await timeline.add(*ids, "paid", "Paid in full")
-            raise ZeroDivisionError
+        await _fail_after_line(ids)
     assert ["Synced from Xero"] == [row["title"] for row in await timeline.of_invoice(*ids)]
 
 
