@@ -52,8 +52,11 @@ def test_redis_can_go_away_and_come_back(redis_server: RedisServer):
 
 
 def test_sandbox_is_sown_afresh(sandbox_server: SandboxServer, sandbox: str):
-    """Each test meets the sandbox as it was sown, on its own port, with a mailbox."""
-    assert httpx.get(f"{sandbox}/_config").status_code == 200
+    """Each test meets the sandbox as it was sown, with nothing registered by the one before, and a mailbox."""
+    before = httpx.get(f"{sandbox}/_config").json()
+    httpx.post(f"{sandbox}/_config", json={"xero": {"client_id": "ANOTHER", "webhook_url": "http://localhost:1/"}})
+    sandbox_server.reset()
+    assert before == httpx.get(f"{sandbox}/_config").json()
     assert sandbox_server.smtp_url.startswith("smtp://localhost:")
 
 
