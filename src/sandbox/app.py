@@ -9,7 +9,7 @@ from typing import cast
 
 from litestar import Litestar, Router
 from litestar.di import Provide
-from litestar.exceptions import MethodNotAllowedException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.openapi import OpenAPIConfig
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
@@ -49,8 +49,9 @@ def create_app(world: World) -> Gate:
         ],
         dependencies={"world": Provide(give_world, sync_to_thread=False)},
         openapi_config=_SCHEMA,
-        exception_handlers={MethodNotAllowedException: wrong_verb},
+        exception_handlers={MethodNotAllowedException: wrong_verb, HTTPException: console.said_plainly},
         lifespan=[running],
         request_max_body_size=10_000_000,
     )
-    return Gate(cast("ASGIApp", app), world.store, world.faults, world.clock.timestamp, world.guards, world.log)
+    inner, now = cast("ASGIApp", app), world.clock.timestamp
+    return Gate(inner, world.store, world.faults, now, world.guards, world.log, world.recording)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
 from litestar.exceptions import HTTPException
@@ -90,6 +91,17 @@ async def clear_faults(world: World) -> Response[Any]:
     """Take every fault back."""
     world.faults.clear()
     return see_other("/console/clock")
+
+
+def said_plainly(request: Web, error: HTTPException) -> Response[Any]:
+    """A refusal as a page for people, as JSON for programs."""
+    if "text/html" in request.headers.get("accept", ""):
+        back = urlsplit(request.headers.get("referer", "/")).path or "/"
+        return page("console/problem.html", status=error.status_code, detail=error.detail, back=back)
+    content = {"status_code": error.status_code, "detail": error.detail}
+    if error.extra:
+        content["extra"] = error.extra
+    return Response(content, status_code=error.status_code, headers=error.headers)
 
 
 def _told(value: Any) -> Any:

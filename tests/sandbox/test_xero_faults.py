@@ -190,6 +190,10 @@ def test_the_console_works_without_script(sandbox: Sandbox) -> None:
     done = sandbox.http.post(f"/_xero/invoices/{id}/pay", data={"amount": "84.00"}, headers=headers)
     assert (303, f"/console/xero/invoices/{id}") == (done.status_code, done.headers["location"])
     assert "1,200.00" in sandbox.http.get(f"/console/xero/invoices/{id}").text
+    refused = sandbox.http.post(f"/_xero/invoices/{id}/void", headers=headers)
+    assert (409, True) == (refused.status_code, "Remove the payments and credits first." in refused.text)
+    assert "text/html" in refused.headers["content-type"]
+    assert "detail" in sandbox.http.post(f"/_xero/invoices/{id}/void").json()
 
 
 def test_deep_links_into_xero_open_the_invoice(sandbox: Sandbox) -> None:
