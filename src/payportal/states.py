@@ -20,11 +20,11 @@ class Shown:
 
 def shown(found: Found) -> Shown:
     """What the link's page shows to somebody who opens it now."""
-    if found.expired:
-        return Shown("expired")
+    received = found.received()
+    if found.expired:  # a replaced link says no more than that, but never denies money that arrived
+        return Shown("paid", received[-1]) if received and _settled(found) else Shown("expired")
     if under_way := found.under_way():
         return Shown("processing", under_way)
-    received = found.received()
     if _settled(found):
         return Shown("paid", received[-1] if received else None)
     return Shown("void") if found.invoice["status"] in VOID else _unpaid(found)

@@ -1,5 +1,6 @@
 """What the customer's templates are given; each template's first comment says the same."""
 
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from app.core.brand import on_colour, stylesheet_name
 from app.core.clock import date_in
 from app.core.money import Money, minimum_charge
 from app.merchants.branding import DEFAULT_COLOUR
-from payportal.find import Found
+from payportal.find import RECEIVED, Found
 from payportal.paper import paper
 from payportal.states import Shown
 from payportal.words import USUALLY, WAYS, address_line, legal_line, local, masked, method_words
@@ -90,8 +91,8 @@ def pay_view(clients: Clients, found: Found, csrf_token: str, **changed: Any) ->
     return view | changed
 
 
-def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: str = "", poll_seconds: int = 5) -> View:
-    """Context of payportal/pay_state and its fragment for one state."""
+def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: str = "", poll_seconds: int = 0) -> View:
+    """Context of payportal/pay_state and its fragment for one state. Stripe's word comes within seconds, a bank's later."""
     row, zone, payment, state = found.invoice, found.merchant["timezone"], is_now.payment, is_now.state
     attempt = found.attempt
     return {
@@ -101,7 +102,7 @@ def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: st
         "invoice": SimpleNamespace(
             number=row["number"],
             total=Money(row["total_minor"], row["currency"]),
-            pdf_href=f"/p/{found.token}/invoice.pdf",
+            pdf_href="" if found.expired else f"/p/{found.token}/invoice.pdf",
         ),
         "amount": _amount_of(payment or (attempt if state == "confirming" else None)),
         "left": found.still_due if state == "part_paid" else None,
@@ -112,14 +113,19 @@ def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: st
         "reference": _reference(payment),
         "masked_email": masked(payment["customer_email"] if payment else row["contact_email"]),
         "thank_you": found.merchant["message"] or "",
-        "has_receipt": payment is not None and payment["state"] not in {"processing", "failed"},
-        "cancelled_on": None,
+        "has_receipt": payment is not None and payment["state"] in RECEIVED and not found.expired,
+        "cancelled_on": _day_of(row["xero_updated_at"], zone) if state == "void" else None,
         "reason": is_now.reason,
         "checkout_session": session,
-        "poll_seconds": poll_seconds,
+        "poll_seconds": poll_seconds or (2 if state == "confirming" else 5),
         "csrf_token": csrf_token,
         "sent": False,
     }
+
+
+def _day_of(moment: datetime | None, zone: str) -> date | None:
+    there = local(moment, zone)
+    return there.date() if there else None
 
 
 def _amount_of(row: Any | None) -> Money | None:

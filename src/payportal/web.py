@@ -11,7 +11,7 @@ from litestar.response import Redirect
 from app.books import access, invoices, links
 from app.clients.bundle import Clients
 from app.core import limiter
-from app.core.clock import now
+from app.core.clock import date_in, now
 from app.core.crypto import digest
 from app.core.errors import NotFound, Refused, Upstream
 from app.core.http import AnyRequest, Form, caller_address, read_form, see_other
@@ -20,11 +20,14 @@ from app.core.work import Postpone
 from payportal import checkout, pay_now, receipts
 from payportal.amounts import WrongAmount, read_amount
 from payportal.find import STALE, Found, by_token
+from payportal.memo import Memo
 from payportal.states import Shown, returned, shown
 from payportal.views import least, pay_view, state_view
 
 MISSES = 30  # wrong links from one address in ten minutes
 PRESSES = 60  # pay buttons from one address, or on one link, in an hour: card testers press often
+NOT_FOR_SEARCH = {"x-robots-tag": "noindex, nofollow"}
+_PAGES = Memo()
 
 
 class PayController(Controller):
@@ -40,7 +43,7 @@ class PayController(Controller):
         is_now = shown(found)
         if is_now.state != "open":
             return _state(request, clients, found, is_now)
-        return _pay(request, clients, found, notice=_notice(found, returning=bool(cancelled)))
+        return _open_page(request, clients, found, _notice(found, returning=bool(cancelled)))
 
     @post("/pay", name="pay_start", status_code=303)
     async def start(self, request: AnyRequest, clients: Clients, token: str) -> Response[Any]:
@@ -84,14 +87,14 @@ class PayController(Controller):
         is_now = returned(found, cs) if cs else shown(found)
         if is_now.state == "open":  # a whole page is needed again
             return Response("", media_type=MediaType.HTML, headers={"HX-Refresh": "true"})
-        view = state_view(found, is_now, session=cs, poll_seconds=30 if is_now.state == "processing" else 5)
+        view = state_view(found, is_now, session=cs, poll_seconds=30 if is_now.state == "processing" else 0)
         return _html(request, "payportal/_status", view)
 
     @get("/receipt", name="pay_receipt")
     async def receipt(self, request: AnyRequest, clients: Clients, token: str) -> Response[str]:
         """The receipt of the last payment that arrived; 404 before there is one."""
         found = await _found(request, clients, token)
-        if not (received := found.received()):
+        if found.expired or not (received := found.received()):
             raise NotFound("receipt")
         return _html(request, "payportal/receipt", await receipts.receipt_view(found, received[-1]))
 
@@ -181,6 +184,16 @@ def _amount(form: Form, found: Found) -> Money:
     return read_amount(form.text("amount"), found.still_due, least(found))
 
 
+def _open_page(request: AnyRequest, clients: Clients, found: Found, notice: str) -> Response[str]:
+    """The open invoice, untouched: rendered once for as long as nothing behind it changes."""
+    today = date_in(found.merchant["timezone"])
+
+    def make() -> str:
+        return _render(request, "payportal/pay", pay_view(clients, found, _form_token(clients, found), notice=notice))
+
+    return _answer(_PAGES.page(found.token, (found.merchant, notice, today), make))
+
+
 def _pay(
     request: AnyRequest,
     clients: Clients,
@@ -206,10 +219,16 @@ def _state(request: AnyRequest, clients: Clients, found: Found, is_now: Shown, s
 
 
 def _html(request: AnyRequest, name: str, view: dict[str, Any], status_code: int = 200) -> Response[str]:
+    return _answer(_render(request, name, view), status_code)
+
+
+def _render(request: AnyRequest, name: str, view: dict[str, Any]) -> str:
     jinja: Environment = request.app.state.jinja
-    html = jinja.get_template(f"{name}.html").render(view)
-    headers = {"x-robots-tag": "noindex, nofollow"}
-    return Response(html, media_type=MediaType.HTML, status_code=status_code, headers=headers)
+    return jinja.get_template(f"{name}.html").render(view)
+
+
+def _answer(html: str, status_code: int = 200) -> Response[str]:
+    return Response(html, media_type=MediaType.HTML, status_code=status_code, headers=NOT_FOR_SEARCH)
 
 
 ROUTES: list[Any] = [PayController, open_pay_now]

@@ -32,6 +32,7 @@ async def run(options: Options) -> None:
 def main() -> None:
     """The command."""
     logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every line it hears
     try:
         asyncio.run(run(parse_options(sys.argv[1:])))
     except KeyboardInterrupt:

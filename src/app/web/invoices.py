@@ -14,7 +14,7 @@ from app.core.http import AnyRequest, Form, see_other
 from app.merchants import letters, requests
 from app.merchants.dashboard import dashboard
 from app.merchants.invoice_list import asked
-from app.merchants.invoice_page import invoice_page, invoice_view
+from app.merchants.invoice_page import invoice_page, invoice_view, read
 from app.web.render import page, render
 from app.web.viewer import Viewer, form_token
 
@@ -87,7 +87,6 @@ class InvoicesController(Controller):
     async def undo(self, request: AnyRequest, viewer: Viewer, form: Form, invoice_id: UUID) -> Response[Any]:
         """Take the request back while its mail waits."""
         await invoices.one(viewer.merchant_id, invoice_id)
-        await invoices.one(viewer.merchant_id, invoice_id)
         mail_id = form.text("mail")
         undone = _is_uuid(mail_id) and await requests.undo(viewer.merchant_id, invoice_id, UUID(mail_id))
         words = "Request taken back. No mail was sent." if undone else "Too late: the mail has gone out."
@@ -95,17 +94,31 @@ class InvoicesController(Controller):
 
     @post("/{invoice_id:uuid}/link")
     async def link(self, viewer: Viewer, clients: Clients, form: Form, invoice_id: UUID) -> Response[Any]:
-        """Make the link to hand out, or set its switches."""
+        """Make the link to hand out, give it a new address, or set its switches."""
         back = f"/invoices/{invoice_id}"
         if form.text("action") == "make":
             await requests.hand_out(clients, viewer.merchant_id, invoice_id)
             return see_other(back, "Your payment link is ready.")
         await invoices.one(viewer.merchant_id, invoice_id)
         link = await links.of_invoice(invoice_id)
+        if link and form.text("action") == "replace":
+            await links.revoke(clients.keys, viewer.merchant_id, link["id"])
+            return see_other(back, "Your new payment link is ready. The old one no longer works.")
         if link:
             await links.set_allow_part(viewer.merchant_id, link["id"], form.ticked("allow_part"))
             await links.set_active(viewer.merchant_id, link["id"], form.ticked("active"))
         return see_other(back, "Saved.")
+
+    @get("/{invoice_id:uuid}/replace-link")
+    async def replace_link(
+        self, request: AnyRequest, viewer: Viewer, clients: Clients, invoice_id: UUID
+    ) -> Response[Any]:
+        """Whether the old address shall really stop working: a dialog for htmx, else a page."""
+        row = await read(viewer.merchant_id, invoice_id)
+        if not await links.of_invoice(invoice_id):
+            return _elsewhere(request, f"/invoices/{invoice_id}", "There is no payment link yet.")
+        context = {"in_dialog": _in_dialog(request), "invoice": invoice_view(clients, row)}
+        return await _either(request, viewer, clients, "app/replace_link", 200, context)
 
     @post("/{invoice_id:uuid}/refresh")
     async def refresh(self, viewer: Viewer, clients: Clients, form: Form, invoice_id: UUID) -> Response[Any]:

@@ -229,6 +229,10 @@ PAGES: dict[str, dict[str, Context]] = {
         "dialog": request(in_dialog=True, shell=None),
         "errors": request(errors={"to": "Add an email address, or copy the link instead."}, requested=True),
     },
+    "app/replace_link": {
+        "page": FRAME | {"in_dialog": False, "invoice": Thing(id=INVOICE_ID, number="INV-2041")},
+        "dialog": {"csrf_token": "", "in_dialog": True, "invoice": Thing(id=INVOICE_ID, number="INV-2041")},
+    },
     "app/request_done": {
         "page": FRAME | {"in_dialog": False, "requests": [requested("INV-2041"), NO_ADDRESS]},
         "dialog": {"csrf_token": "", "in_dialog": True, "requests": [requested("INV-2041")]},
