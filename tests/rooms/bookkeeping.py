@@ -40,10 +40,11 @@ class Books:
         return self
 
     async def tidy(self) -> None:
-        """Nothing waits, nothing goes wrong, no mail lies about: before each test of a module that shares its books."""
+        """Nothing waits or goes wrong, no mail lies about, Xero's minute is new: before each test that shares its books."""
         self.desk.heal()
         self.empty_mailbox()
         await db.fetch("DELETE FROM job")
+        await db.fetch("UPDATE xero_budget SET minute_used = 0")
 
     async def poll(self) -> None:
         """One turn of the poll."""
