@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 
 from sandbox.config import Config
 from sandbox.faults import Rule
+from sandbox.recording import Switch
 from sandbox.store import Obj
 from sandbox.webhooks import Modes
 from sandbox.world import Seed, World
@@ -141,6 +142,19 @@ async def clear_log(world: World) -> None:
     world.log.clear()
 
 
+@get("/_record")
+async def read_record(world: World, path: str | None = None) -> list[Obj]:
+    """The recorded exchanges, oldest first, whole; ``path`` keeps those starting with it."""
+    return world.recording.rows(path)
+
+
+@post("/_record", status_code=200)
+async def switch_record(world: World, data: Switch) -> dict[str, bool]:
+    """Start a fresh recording of whole exchanges, or end it."""
+    world.recording.switch(on=data.on)
+    return {"on": world.recording.on}
+
+
 @get("/_metrics")
 async def metrics(world: World) -> Obj:
     """Calls, bytes and 429s per tenant (or account) and per endpoint, since the start of the process."""
@@ -212,6 +226,8 @@ def routes() -> list[BaseRouteHandler]:
         truth,
         read_log,
         clear_log,
+        read_record,
+        switch_record,
         metrics,
         seed,
         reset,

@@ -17,6 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from sandbox.faults import Fault, Faults
+from sandbox.recording import Recording, hear
 from sandbox.store import Obj, Store
 
 HTML_PAGE = b"<!doctype html><html><head><title>Access Denied</title></head><body><h1>Access Denied</h1></body></html>"
@@ -59,9 +60,10 @@ class Gate:
         now: Callable[[], float],
         guards: list[Guard],
         log: deque[Obj],
+        recording: Recording,
     ) -> None:
         self._app, self._store, self._faults, self._now = app, store, faults, now
-        self._guards, self._log = guards, log
+        self._guards, self._log, self._recording = guards, log, recording
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -77,10 +79,14 @@ class Gate:
             await self._send(send, await self._run(scope, receive))
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        sent, receive = await hear(receive) if self._recording.on else (b"", receive)
         started = time.perf_counter()
         fault = self._faults.strike(scope["method"], path, headers.get("xero-tenant-id"), headers.get("stripe-account"))
         reply = await self._guarded(scope, receive, headers, fault)
         self._note(scope, headers, reply, facts, started, fault)
+        if self._recording.on:
+            told = reply or Reply(0)
+            self._recording.keep(scope, sent, told.status, told.headers, told.body)
         await self._deliver(scope, send, reply, fault)
 
     async def _guarded(

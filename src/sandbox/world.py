@@ -31,6 +31,7 @@ from sandbox.faults import Faults
 from sandbox.gate import Guard
 from sandbox.ids import Ids
 from sandbox.mail import Mail
+from sandbox.recording import Recording
 from sandbox.store import Obj, Store
 from sandbox.webhooks import Webhooks
 
@@ -61,6 +62,7 @@ class World:
         self.on_config: list[Callable[[Config, Config], None]] = []
         self.guards: list[Guard] = []
         self.log: deque[Obj] = deque(maxlen=50_000)
+        self.recording = Recording()
         self._config = msgspec.convert(store.get("_config", "config") or {}, Config)
 
     @property
