@@ -15,12 +15,10 @@ from app.clients.stripe_errors import failure
 from app.clients.stripe_webhooks import verify
 from app.clients.stripe_wire import (
     AccountView,
-    ChargeView,
     DisputeView,
     IntentView,
     SessionView,
     account_view,
-    charge_view,
     dispute_view,
     intent_view,
     session_view,
@@ -118,13 +116,6 @@ class Stripe:
         """The payment intent with its newest charge and that charge's balance transaction, in one call."""
         retrieve = self._client.v1.payment_intents.retrieve_async
         return intent_view(await _do(retrieve, {"expand": EXPAND}, id=payment_intent_id, account=stripe_account_id))
-
-    async def charge(self, stripe_account_id: str, charge_id: str) -> ChargeView:
-        """A charge with its balance transaction."""
-        params = {"expand": ["balance_transaction"]}
-        return charge_view(
-            await _do(self._client.v1.charges.retrieve_async, params, id=charge_id, account=stripe_account_id)
-        )
 
     async def disputes(self, stripe_account_id: str, charge_id: str) -> list[DisputeView]:
         """The disputes of a charge."""

@@ -80,13 +80,6 @@ class TaxRate(Raw):
     can_apply_to_expenses: bool | None = None
 
 
-class Theme(Raw):
-    theme_id: Text = msgspec.field(name="BrandingThemeID", default=None)
-    name: Text = None
-    logo_url: Text = None
-    sort_order: int | None = None
-
-
 class Contact(Raw):
     contact_id: Text = msgspec.field(name="ContactID", default=None)
     name: Text = None
@@ -171,18 +164,6 @@ class BankTransaction(Raw):
     warnings: list[Said] | None = None
 
 
-class PaymentService(Raw):
-    id: Text = msgspec.field(name="PaymentServiceID", default=None)
-    name: Text = msgspec.field(name="PaymentServiceName", default=None)
-    url: Text = msgspec.field(name="PaymentServiceUrl", default=None)
-    type: Text = msgspec.field(name="PaymentServiceType", default=None)
-    pay_now_text: Text = None
-
-
-class OnlineInvoice(Raw):
-    url: Text = msgspec.field(name="OnlineInvoiceUrl", default=None)
-
-
 class Pagination(msgspec.Struct, rename="camel"):
     page_count: int | None = None
     item_count: int | None = None
@@ -195,13 +176,10 @@ class Envelope(Raw):
     organisations: list[Organisation] | None = None
     accounts: list[Account] | None = None
     tax_rates: list[TaxRate] | None = None
-    branding_themes: list[Theme] | None = None
     contacts: list[Contact] | None = None
     invoices: list[Invoice] | None = None
     payments: list[Payment] | None = None
     bank_transactions: list[BankTransaction] | None = None
-    payment_services: list[PaymentService] | None = None
-    online_invoices: list[OnlineInvoice] | None = None
 
 
 def decoder(kind: Any) -> Callable[[bytes], Any]:
@@ -269,11 +247,6 @@ def tax_rate(raw: TaxRate) -> w.XeroTaxRate:
     """A tax rate."""
     usable = raw.can_apply_to_expenses is not False
     return w.XeroTaxRate(raw.tax_type or "", raw.name or "", raw.status or "", number(raw.effective_rate), usable)
-
-
-def theme(raw: Theme) -> w.XeroTheme:
-    """A branding theme."""
-    return w.XeroTheme(raw.theme_id or "", raw.name or "", raw.logo_url or "", raw.sort_order or 0)
 
 
 def contact(raw: Contact | None) -> w.XeroContact:

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -67,11 +68,6 @@ class Tenant:
         """All tax rates."""
         return [d.tax_rate(one) for one in (await self._read("/TaxRates")).tax_rates or []]
 
-    async def branding_themes(self) -> list[w.XeroTheme]:
-        """The branding themes, the default one first."""
-        themes = [d.theme(one) for one in (await self._read("/BrandingThemes")).branding_themes or []]
-        return sorted(themes, key=lambda one: one.order)
-
     async def contact(self, contact_id: str) -> w.XeroContact | None:
         """A contact with its e-mail address."""
         envelope = await self._find(f"/Contacts/{quote(contact_id, safe='')}")
@@ -109,16 +105,6 @@ class Tenant:
         envelope = await self._find(f"/Invoices/{quote(xero_invoice_id, safe='')}")
         return d.invoice(_first(envelope.invoices)) if envelope else None
 
-    async def invoices_by_number(self, number: str) -> list[w.XeroInvoice]:
-        """Sales invoices with exactly this number (bills may bear it too; they are left out)."""
-        if "," in number:
-            params = {"where": f"{SALES} AND InvoiceNumber=={quoted(number)}", "page": "1"}
-        else:
-            params = {"InvoiceNumbers": number, "where": SALES, "page": "1"}
-        envelope = d.read_envelope((await self._send("GET", "/Invoices", params=params)).content)
-        found = [d.invoice(one) for one in envelope.invoices or []]
-        return [one for one in found if one.type == "ACCREC" and one.number == number]
-
     async def set_invoice_url(self, xero_invoice_id: str, url: str) -> None:
         """Write the address behind the invoice's "Go to" button; nothing else is sent, so nothing else changes."""
         body = msgspec.json.encode({"InvoiceID": xero_invoice_id, "Url": url})
@@ -137,11 +123,6 @@ class Tenant:
         params = {"IncludeOnline": "true"} if include_online else {}
         await self._send("PUT", path, params=params, headers={"Content-Type": content_type}, content=content)
 
-    async def add_history(self, xero_invoice_id: str, text: str) -> None:
-        """A note in the invoice's history, at most 2,500 characters; it cannot be taken back."""
-        body = msgspec.json.encode({"HistoryRecords": [{"Details": text[:2500]}]})
-        await self._write("PUT", f"/Invoices/{quote(xero_invoice_id, safe='')}/History", body)
-
     async def invoice_pdf(self, xero_invoice_id: str) -> bytes:
         """The invoice as Xero prints it."""
         headers = {"Accept": "application/pdf"}
@@ -149,16 +130,6 @@ class Tenant:
         if not reply.content.startswith(b"%PDF"):
             raise Upstream("Xero's answer was not a PDF.", code="unreadable", status=reply.status)
         return reply.content
-
-    async def online_invoice_url(self, xero_invoice_id: str) -> str:
-        """The address of Xero's own online invoice; "" when it has none (a draft)."""
-        try:
-            envelope = await self._read(f"/Invoices/{quote(xero_invoice_id, safe='')}/OnlineInvoice")
-        except Upstream as error:
-            if error.code in {"not_found", "validation"}:
-                return ""
-            raise
-        return (envelope.online_invoices[0].url or "") if envelope.online_invoices else ""
 
     # ---- payments
 
@@ -211,21 +182,6 @@ class Tenant:
         """Bank transactions with one of these references; look at `reference` and `status` yourself."""
         return await self.bank_transactions(" OR ".join(f"Reference=={quoted(one)}" for one in references))
 
-    async def delete_bank_transaction(self, xero_bank_transaction_id: str) -> None:
-        """Take money spent or received back."""
-        body = msgspec.json.encode({"BankTransactionID": xero_bank_transaction_id, "Status": "DELETED"})
-        await self._write("POST", f"/BankTransactions/{quote(xero_bank_transaction_id, safe='')}", body)
-
-    # ---- payment services (only for approved partners)
-
-    async def payment_services(self) -> list[w.XeroPaymentService]:
-        """The payment services the organisation has."""
-        found = (await self._read("/PaymentServices")).payment_services or []
-        return [
-            w.XeroPaymentService(o.id or "", o.name or "", o.url or "", o.type or "", o.pay_now_text or "")
-            for o in found
-        ]
-
     # ---- how a request goes out
 
     async def _payments(self, where: str) -> list[w.XeroPayment]:
@@ -259,6 +215,8 @@ class Tenant:
         **more: Any,
     ) -> Reply:
         sent = {"Accept": "application/json", "xero-tenant-id": self.xero_tenant_id, **(headers or {})}
+        if method != "GET":  # one key for each write, so that repeating the very same request is safe
+            sent.setdefault("Idempotency-Key", str(uuid4()))
         reply = await self._through_gate(method, path, sent, more)
         if reply.status == 401 and self._renew and failure(reply, writes=False).code == "token_expired":
             # Xero checks the token before anything else: nothing was done, so the very same request may go again.

@@ -84,16 +84,6 @@ class XeroTaxRate:
 
 
 @dataclass(frozen=True, slots=True)
-class XeroTheme:
-    """A branding theme; the default one has `order` 0."""
-
-    id: str
-    name: str
-    logo_url: str
-    order: int
-
-
-@dataclass(frozen=True, slots=True)
 class XeroContact:
     """Who an invoice is for; lists of invoices carry `id` and `name` only."""
 
@@ -222,14 +212,3 @@ class XeroBankTransaction:
     reference: str
     total: Decimal
     is_reconciled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class XeroPaymentService:
-    """A payment service that a branding theme can show as a button."""
-
-    id: str
-    name: str
-    url: str
-    type: str
-    pay_now_text: str
