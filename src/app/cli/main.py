@@ -49,7 +49,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=True,
+        proxy_headers=False,  # how many proxies to trust is TRUSTED_PROXIES' business
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=65_536,
     )
