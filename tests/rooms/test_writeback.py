@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from app.books import ledger, writeback
+from app.books.writeback import outcome
+from app.books.writeback.rows import Fenced, load, move, note
 from app.books.writeback.timing import TIMING
-from app.core import db
+from app.core import db, work
 from app.core.errors import NotFound, Refused
 from tests.rooms.till import Row, Till
 
@@ -252,6 +254,25 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(till: Till):
     await slow
     await confirmed(till, payment)
     assert 1 == await till.calls("PUT", "/Payments")
+
+
+async def test_a_stale_claim_changes_nothing(till: Till):
+    """Whoever holds an old fencing number can neither send, nor confirm, nor park, whatever the state allows."""
+    payment = await till.paid(await till.invoice())
+    held = await work.claim("write_back", (await till.write_back(payment))["id"], 30)
+    assert held
+    (stale,) = await load([held])
+    await db.fetch("UPDATE write_back SET fence = fence + 1")
+    for act in (
+        outcome.confirm(stale, "x"),
+        outcome.park(stale, "other"),
+        move(stale, "sending"),
+        note(stale, absent_at=None),
+    ):
+        with pytest.raises(Fenced):
+            await act
+    assert "intended" == (await till.write_back(payment))["state"]
+    assert [] == await ledger.invariants()
 
 
 async def test_retrying_is_for_the_owner_and_for_what_waits(till: Till):
