@@ -31,8 +31,7 @@ def measure() -> Result:
             Process([sys.executable, "-m", "bench.unkept"], env=first_env),
         ]
         try:
-            for port in (bare_port, first_port):
-                wait_until(lambda port=port: listening(port), 30, "the yardsticks")
+            wait_until(lambda: listening(bare_port) and listening(first_port), 30, "the yardsticks")
             for process in (product.processes["web"], *others):
                 pin(process.pid, SERVER_CPU)
             pin(os.getpid(), LOAD_CPU)
@@ -50,12 +49,10 @@ def _table(targets: dict[str, tuple[int, str]]) -> Result:
     loads: dict[str, list[Load]] = {name: [] for name in targets}
     for _ in range(ROUNDS):
         for name, (port, path) in targets.items():
-            data = get(port, path)
-            loads[name].append(run(port, lambda _, data=data: data, requests=REQUESTS, connections=CONNECTIONS))
+            loads[name].append(_load(port, path, REQUESTS, CONNECTIONS))
     rate = {name: median([load.rate for load in found]) for name, found in loads.items()}
     p99 = {name: median([at(load.times, 0.99) for load in found]) for name, found in loads.items()}
-    single = get(*targets["ours"])
-    warm = run(targets["ours"][0], lambda _: single, requests=500, connections=1)
+    warm = _load(*targets["ours"], 500, 1)
     return Result(
         "Pay page, one core",
         [
@@ -71,3 +68,8 @@ def _table(targets: dict[str, tuple[int, str]]) -> Result:
         f"{ROUNDS} rounds of {REQUESTS} requests in turn, each server on the same core, load on the other; "
         f"{len(page.content):,} bytes of HTML. All rows are read from the database for every request.",
     )
+
+
+def _load(port: int, path: str, requests: int, connections: int) -> Load:
+    data = get(port, path)
+    return run(port, lambda _: data, requests=requests, connections=connections)

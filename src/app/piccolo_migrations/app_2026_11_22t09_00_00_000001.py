@@ -32,6 +32,15 @@ CREATE INDEX inbox_due ON inbox (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX job_due ON job (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX write_back_due ON write_back (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX xero_permit_tenant ON xero_permit (xero_tenant_id, expires_at);
+CREATE INDEX pay_link_previous ON pay_link (previous_hash) WHERE previous_hash <> '';
+CREATE INDEX payment_of_invoice ON payment (invoice, created_at);
+CREATE INDEX payment_moving ON payment (merchant, invoice) WHERE state = 'processing';
+CREATE INDEX payment_paid ON payment (merchant, paid_at);
+CREATE INDEX write_back_moving ON write_back (merchant, state, invoice)
+  WHERE state IN ('intended', 'sending', 'unknown', 'parked');
+CREATE INDEX attempt_changed ON attempt (merchant, changed_at);
+CREATE INDEX mail_invoice ON mail (invoice);
+CREATE INDEX invoice_contact ON invoice (merchant, contact_id);
 
 CREATE FUNCTION job_touch() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN NEW.changed_at := now(); RETURN NEW; END $body$;
