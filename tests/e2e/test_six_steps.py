@@ -40,7 +40,12 @@ async def test_decline_then_good_card(product: Product, sandbox: str, new_contex
     await customer.pay(link, "4000000000000002")
     await expect(customer.page.get_by_role("alert")).to_contain_text("declined")
     await customer.page.get_by_role("link", name="Back").click()
-    await expect(customer.page.get_by_role("heading", name="Your payment did not go through")).to_be_visible()
+    declined = customer.page.get_by_role("heading", name="Your payment did not go through")
+    for _ in range(40):  # Stripe's word may come a moment later than the customer
+        if await declined.is_visible():
+            break
+        await customer.page.reload()
+    await expect(declined).to_be_visible()
     await expect(customer.page.get_by_text("No money has been taken.")).to_be_visible()
     await customer.press_pay()
     await customer.card("4242424242424242")

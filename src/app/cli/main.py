@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -16,6 +17,7 @@ from app.books import machines
 from app.cli import demo, doctor
 from app.core import db, faultpoint, log, migrate
 from app.core.embedded import EmbeddedServer
+from app.core.live import Hub
 from app.core.states import guard_sql
 from app.settings import BadSettings, Settings, load, require
 
@@ -40,9 +42,20 @@ def run_migrations() -> None:
     asyncio.run(migrate.migrate([guard_sql(machine) for machine in machines.ALL]))
 
 
+class Server(uvicorn.Server):
+    """uvicorn, which also lets the open live pages go when it is told to stop; it would wait for them otherwise."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called for SIGTERM and SIGINT."""
+        hub: Hub | None = getattr(self.config.app.state, "hub", None)  # type: ignore[union-attr]  # it is our Litestar
+        if hub:
+            hub.let_go()
+        super().handle_exit(sig, frame)
+
+
 def serve(settings: Settings) -> None:
     """Serve the web until SIGTERM or SIGINT."""
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=int(settings.port),
@@ -53,6 +66,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=65_536,
     )
+    Server(config).run()
 
 
 def _web(settings: Settings) -> None:

@@ -29,6 +29,12 @@ class Hub:
     def __init__(self) -> None:
         self._listeners: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self.leaving = False
+
+    def let_go(self) -> None:
+        """The process is about to stop: every open page's stream ends now, and connects to another process."""
+        self.leaving = True
+        self._wake_all()
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -40,7 +46,7 @@ class Hub:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        self._wake_all()
+        self.let_go()
 
     @asynccontextmanager
     async def subscribe(self, key: object) -> AsyncIterator[asyncio.Event]:

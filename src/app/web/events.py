@@ -39,7 +39,7 @@ async def bells(
     until = monotonic() + LONGEST
     async with hub.subscribe(merchant_id) as changed:
         yield ServerSentEventMessage(data=None, comment="hello", retry=2_000)
-        while monotonic() < until:
+        while monotonic() < until and not hub.leaving:
             try:
                 await asyncio.wait_for(changed.wait(), heartbeat)
             except TimeoutError:
