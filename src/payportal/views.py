@@ -10,10 +10,11 @@ from app.core.brand import on_colour, stylesheet_name
 from app.core.clock import date_in
 from app.core.money import Money, minimum_charge
 from app.merchants.branding import DEFAULT_COLOUR
+from app.merchants.letterhead import address_line, legal_line
 from payportal.find import RECEIVED, Found
 from payportal.paper import paper
 from payportal.states import Shown
-from payportal.words import USUALLY, WAYS, address_line, legal_line, local, masked, method_words
+from payportal.words import USUALLY, WAYS, local, masked, method_words
 
 View = dict[str, Any]
 

@@ -26,23 +26,6 @@ def masked(email: str) -> str:
     return f"{name[:2]}•••••@{host}" if at else ""
 
 
-def address_line(merchant: Any) -> str:
-    """The merchant's address in one line."""
-    street = [merchant["address_line1"], merchant["address_line2"]]
-    town = " ".join(part for part in (merchant["city"], merchant["region"], merchant["postal_code"]) if part)
-    return ", ".join(part for part in [*street, town] if part)
-
-
-def legal_line(merchant: Any, legal_name: str) -> str:
-    """Legal name, address, registration and tax number in one sentence, as business letters carry them."""
-    parts = [", ".join(part for part in (legal_name, address_line(merchant)) if part)]
-    if merchant["registration_number"]:
-        parts.append(f"Registration {merchant['registration_number']}")
-    if merchant["tax_number"]:
-        parts.append(f"Tax number {merchant['tax_number']}")
-    return ". ".join(part for part in parts if part) + "."
-
-
 def local(moment: datetime | None, zone: str) -> datetime | None:
     """The moment on the merchant's own clock."""
     return moment.astimezone(ZoneInfo(zone)) if moment else None

@@ -1,6 +1,7 @@
 """The merchant as mails, posters and inserts name it: `m` of templates/emails and templates/layouts/paper."""
 
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 from app.core import brand, db
@@ -33,14 +34,22 @@ async def letterhead(merchant_id: UUID) -> SimpleNamespace:
 
 async def _legal_line(merchant_id: UUID) -> str:
     row = await db.fetch_row(_LEGAL, merchant_id)
-    if row is None:
-        return ""
-    place = ", ".join(
-        row[name] for name in ("address_line1", "address_line2", "city", "region", "postal_code") if row[name]
-    )
-    parts = [", ".join(part for part in (row["legal_name"], place) if part)]
-    if row["registration_number"]:
-        parts.append(f"Registration {row['registration_number']}")
-    if row["tax_number"]:
-        parts.append(f"Tax number {row['tax_number']}")
-    return ". ".join(part for part in parts if part)
+    return legal_line(row, row["legal_name"]) if row else ""
+
+
+def address_line(merchant: Any) -> str:
+    """The merchant's address in one line."""
+    street = [merchant["address_line1"], merchant["address_line2"]]
+    town = " ".join(part for part in (merchant["city"], merchant["region"], merchant["postal_code"]) if part)
+    return ", ".join(part for part in [*street, town] if part)
+
+
+def legal_line(merchant: Any, legal_name: str) -> str:
+    """Legal name, address, registration and tax number in one sentence, as business letters carry them."""
+    parts = [", ".join(part for part in (legal_name, address_line(merchant)) if part)]
+    if merchant["registration_number"]:
+        parts.append(f"Registration {merchant['registration_number']}")
+    if merchant["tax_number"]:
+        parts.append(f"Tax number {merchant['tax_number']}")
+    whole = ". ".join(part for part in parts if part)
+    return f"{whole}." if whole else ""
