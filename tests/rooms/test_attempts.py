@@ -47,6 +47,20 @@ async def test_a_session_that_was_just_paid_is_honoured(till: Till):
     assert 1 == len(await till.in_xero(invoice_id))
 
 
+async def test_money_that_xero_does_not_show_yet_counts(till: Till):
+    """What was paid but is not in Xero yet cannot be paid a second time; what is really left can."""
+    invoice_id = await till.invoice("100.00")
+    await till.paid(invoice_id, "40.00")
+    with pytest.raises(attempts.OnItsWay):
+        await till.attempt(invoice_id, "60.01")
+    rest = await till.attempt(invoice_id, "60.00")
+    assert "open" == rest["state"]
+    await till.work()
+    await till.pay(rest)
+    await till.hear()
+    assert 10000 == sum(one["amount"] for one in await till.in_xero(invoice_id))
+
+
 async def test_a_session_with_little_time_left_is_not_joined(till: Till):
     """A customer is not sent to a session that ends within five minutes."""
     invoice_id = await till.invoice()

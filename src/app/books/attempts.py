@@ -34,9 +34,19 @@ WORTH_SENDING = timedelta(minutes=31)
 # When a request to Stripe that we never heard back from is looked into.
 LOST_ANSWER = timedelta(minutes=3)
 
+# Money on its way, and money received that the invoice's copy cannot show: not yet written, or written since it was read.
+_NOT_IN_XERO = """
+SELECT
+  (SELECT COALESCE(sum(amount_minor), 0)::bigint FROM attempt WHERE invoice = $1 AND state = 'processing') AS slow,
+  (SELECT COALESCE(sum(w.amount_minor), 0)::bigint
+   FROM payment p JOIN write_back w ON w.payment = p.id AND w.kind = 'payment' JOIN invoice i ON i.id = p.invoice
+   WHERE p.invoice = $1 AND (w.state IN ('intended', 'sending', 'unknown', 'parked')
+     OR (w.state = 'confirmed' AND w.confirmed_at > i.seen_at))) AS waiting
+"""
+
 
 class OnItsWay(Refused):
-    """A payment that takes days already covers what is left."""
+    """A payment that Xero does not show yet already covers what is left."""
 
 
 class Superseded(Exception):
@@ -112,7 +122,9 @@ async def _reserve(
     merchant_id: UUID, invoice_id: UUID, pay_link_id: UUID | None, stripe_account_id: str, amount: Money, build: Builder
 ) -> Row:
     invoice = await db.fetch_row(
-        "SELECT due_minor, currency FROM invoice WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE", invoice_id, merchant_id
+        "SELECT due_minor, currency FROM invoice WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE",
+        invoice_id,
+        merchant_id,
     )
     if invoice is None:
         raise Refused("This invoice is no longer here.")
@@ -130,13 +142,14 @@ async def _reserve(
 
 
 async def _refuse_twice(invoice_id: UUID, invoice: Row, amount: Money) -> None:
-    """Money on its way counts as paid, so that nobody pays the same part twice."""
-    underway = await db.fetch_value(
-        "SELECT COALESCE(sum(amount_minor), 0)::bigint FROM attempt WHERE invoice = $1 AND state = 'processing'",
-        invoice_id,
-    )
-    if underway and underway + amount.minor > invoice["due_minor"]:
-        raise OnItsWay("A payment for this invoice is already on its way.")
+    """Money that Xero does not show yet counts as paid, so that nobody pays the same part twice."""
+    row = await db.fetch_row(_NOT_IN_XERO, invoice_id)
+    assert row is not None
+    slow, waiting = row["slow"], row["waiting"]
+    if (slow or waiting) and slow + waiting + amount.minor > invoice["due_minor"]:
+        if slow:
+            raise OnItsWay("A payment for this invoice is already on its way.")
+        raise OnItsWay("A payment for this invoice is just being recorded. Please look again in a moment.")
 
 
 async def _insert(
