@@ -27,7 +27,7 @@ _SHOWN = (*_MONEY, "number", "reference", "contact_name", "due_on", "paid_on")
 _BEFORE = """
 SELECT id, xero_invoice_id, number, reference, status, contact_name, currency, total_minor, due_minor, paid_minor,
   credited_minor, due_on, paid_on
-FROM invoice WHERE connection = $1 AND xero_invoice_id = ANY($2) ORDER BY xero_invoice_id FOR UPDATE
+FROM invoice WHERE connection = $1 AND xero_invoice_id = ANY($2) ORDER BY xero_invoice_id FOR NO KEY UPDATE
 """
 
 _UPSERT = f"""

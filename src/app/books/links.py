@@ -80,7 +80,7 @@ async def revoke(keys: Keys, merchant_id: UUID, link_id: UUID) -> Any:
     """Give the link a new address; the old one is gone for ever. Raises NotFound for a stranger."""
     async with db.transaction():
         row = await db.fetch_row(
-            "SELECT * FROM pay_link WHERE id = $1 AND merchant = $2 FOR UPDATE", link_id, merchant_id
+            "SELECT * FROM pay_link WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE", link_id, merchant_id
         )
         if row is None:
             raise NotFound
@@ -130,7 +130,9 @@ async def set_allow_part(merchant_id: UUID, link_id: UUID, allow: bool) -> None:
 
 async def _set(merchant_id: UUID, link_id: UUID, column: str, value: bool) -> UUID | None:
     """The invoice's id when the switch moved, None when it stood so already; the column's name comes from code."""
-    row = await db.fetch_row("SELECT * FROM pay_link WHERE id = $1 AND merchant = $2 FOR UPDATE", link_id, merchant_id)
+    row = await db.fetch_row(
+        "SELECT * FROM pay_link WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE", link_id, merchant_id
+    )
     if row is None:
         raise NotFound
     if row[column] is value:

@@ -100,15 +100,10 @@ def flash_of(request: AnyRequest) -> str:
 
 def local_path(text: str, fallback: str = "/invoices") -> str:
     """A path on this host that may be redirected to; anything else becomes the fallback."""
-    parts = urlsplit(unquote(text))
-    safe = (
-        text.startswith("/")
-        and not text.startswith("//")
-        and "\\" not in text
-        and not parts.netloc
-        and not parts.scheme
-    )
-    return text if safe and text.isprintable() and not unquote(text).startswith("//") else fallback
+    plain = unquote(text)
+    parts = urlsplit(plain)
+    leads_away = plain.startswith("//") or "\\" in plain or parts.netloc or parts.scheme or not plain.isprintable()
+    return text if plain.startswith("/") and not leads_away else fallback
 
 
 def caller_address(request: AnyRequest, proxies: int) -> str:

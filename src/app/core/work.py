@@ -5,7 +5,9 @@ hold the number. `next_at` null means that nothing is to be done. Attempts are c
 kills its worker is put aside (`dead_at`) after `max_attempts`, seen on the health page and by the merchant.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,12 +58,15 @@ Handler = Callable[[Claim], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """How one table is worked on: the handler, its queue, the lease in seconds, the tries and their spacing."""
+    """How one table is worked on: the handler, its queue, the lease in seconds, the tries and their spacing.
+
+    The lease is renewed while the handler runs: long work is never taken over, a killed worker's rows are free soon.
+    """
 
     table: str
     handler: Handler
     queue: str
-    lease: int = 60
+    lease: int = 20
     max_attempts: int = 12
     backoff: tuple[int, ...] = field(default=(2, 5, 15, 60, 300, 900, 3600))
 
@@ -137,7 +142,8 @@ async def run(lane: Lane, row_id: int) -> bool:
         await put_aside(held, "Tried too often without an end.")
         return True
     try:
-        await lane.handler(held)
+        async with _kept(held, lane.lease):
+            await lane.handler(held)
     except Postpone as later:
         await come_back(held, later.at, later.why, counts=False)
     except Upstream as error:
@@ -150,6 +156,30 @@ async def run(lane: Lane, row_id: int) -> bool:
     else:
         await finish(held)
     return True
+
+
+@asynccontextmanager
+async def _kept(held: Claim, lease: int) -> AsyncIterator[None]:
+    task = asyncio.create_task(_keep(held, lease))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep(held: Claim, lease: int) -> None:
+    sql = (
+        f"UPDATE {held.table} SET lease_until = now() + make_interval(secs => $3) "
+        "WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL"
+    )
+    while True:
+        await asyncio.sleep(lease / 3)
+        try:
+            await db.fetch(sql, held.id, held.fence, float(lease))
+        except Exception as error:  # the lease runs out by itself, and the fence tells the next one
+            log.warning("work.not_renewed", table=held.table, error=type(error).__name__)
 
 
 async def _after_upstream(lane: Lane, held: Claim, error: Upstream) -> None:

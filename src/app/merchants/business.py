@@ -53,7 +53,7 @@ async def ensure(user_id: UUID) -> UUID:
     """The merchant this user works for; made, with the user as its owner, at the first sign-in."""
     async with db.transaction():
         # Two first sign-ins at once make one merchant.
-        await db.fetch("SELECT 1 FROM app_user WHERE id = $1 FOR UPDATE", user_id)
+        await db.fetch("SELECT 1 FROM app_user WHERE id = $1 FOR NO KEY UPDATE", user_id)
         sql = "SELECT merchant FROM member WHERE app_user = $1 ORDER BY created_at LIMIT 1"
         found: UUID | None = await db.fetch_value(sql, user_id)
         return found or await _make(user_id)
