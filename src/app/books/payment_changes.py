@@ -42,6 +42,8 @@ async def converge(payment: Row, told: Told) -> Row:
     """Bring the row to what Stripe says; the row as it is afterwards."""
     if told.intent.status == "succeeded":
         payment = await _succeed(payment, told)
+        if payment["state"] == "disputed":  # decided meanwhile: only then can a refund have followed
+            payment = await _dispute(payment, told.disputes)
         payment = await _refund(payment, told)
         payment = await _dispute(payment, told.disputes)
         return await _settle(payment, told.charge)
@@ -183,6 +185,16 @@ async def _there_already(payment: Row) -> None:
             await intents.park(reversal_id, "refund_part")
     elif whole and reversal["state"] == "parked" and reversal["reason"] == "refund_part":
         await intents.ask_again(reversal["id"])
+    elif reversal["state"] == "abandoned":
+        await _once_more(reversal, whole=whole)
+
+
+async def _once_more(reversal: Row, *, whole: bool) -> None:
+    """Money went back again after an earlier refund was settled: what a person has booked, only a person can go on with."""
+    if whole and reversal["reason"] == intents.WITHDRAWN:
+        await intents.ask_again(reversal["id"], source="abandoned")
+    else:
+        await intents.park(reversal["id"], "refund_part")
 
 
 async def _stay(payment: Row, reversal: Row | None) -> None:

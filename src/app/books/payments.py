@@ -83,7 +83,7 @@ async def settle_session(clients: Clients, stripe_account_id: str, session_id: s
         return None
     await attempts.note_intent(attempt["id"], session.payment_intent)
     intent = await clients.stripe.intent(stripe_account_id, session.payment_intent)
-    return await _take(clients, attempt, intent)
+    return await _take(clients, attempt, intent, over=session.status == "complete")
 
 
 async def book_fee(clients: Clients, payment_id: UUID) -> None:
@@ -150,11 +150,13 @@ def _ours(clients: Clients, attempt: Row, intent: IntentView) -> bool:
     return fits
 
 
-async def _take(clients: Clients, attempt: Row, intent: IntentView) -> UUID | None:
+async def _take(clients: Clients, attempt: Row, intent: IntentView, *, over: bool = False) -> UUID | None:
+    """`over`: the session takes no other card, so that what failed is a slow payment that we never heard of before."""
     if not _ours(clients, attempt, intent):
         return None
     known = await by_intent(attempt["stripe_account_id"], intent.id)
-    if known is None and intent.status not in {"succeeded", "processing"}:
+    failed = over and intent.status in {"requires_payment_method", "canceled"}
+    if known is None and not failed and intent.status not in {"succeeded", "processing"}:
         if intent.last_error:
             await attempts.declined(attempt["id"], intent.last_error)
         return None
