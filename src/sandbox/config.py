@@ -42,7 +42,10 @@ class XeroLimits(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class XeroModes(msgspec.Struct, forbid_unknown_fields=True):
-    """Doubts about the real platform, each a switch: the product must pass either way."""
+    """Doubts about the real platform, each a switch: the product must pass either way.
+
+    ``lock_date`` (a day, or ``today``) and ``archived_account`` (a code) hold for every organisation.
+    """
 
     idempotency_seconds: int = 360
     idempotency_scope: str = "app"
@@ -50,6 +53,8 @@ class XeroModes(msgspec.Struct, forbid_unknown_fields=True):
     refresh_grace_seconds: int = 1800
     search_lag_seconds: int = 0
     filter_broken: bool = False
+    lock_date: str | None = None
+    archived_account: str | None = None
     offline: bool = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +11,10 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
 from sandbox.config import Config
-from sandbox.faults import Rule
+from sandbox.fault_kinds import Rule
 from sandbox.recording import Switch
 from sandbox.store import Obj
-from sandbox.webhooks import Modes
+from sandbox.webhooks import FAULTY, Modes
 from sandbox.world import Seed, World
 
 
@@ -74,8 +73,10 @@ async def add_fault(world: World, data: Rule) -> dict[str, str]:
 
 @delete("/_faults")
 async def clear_faults(world: World) -> None:
-    """Take every rule back."""
+    """Take every rule back; webhooks held for reordering go out."""
     world.faults.clear()
+    for channel in FAULTY:
+        world.webhooks.let_go(channel)
 
 
 @delete("/_faults/{fault_id:str}")
@@ -157,16 +158,14 @@ async def switch_record(world: World, data: Switch) -> dict[str, bool]:
 
 @get("/_metrics")
 async def metrics(world: World) -> Obj:
-    """Calls, bytes and 429s per tenant (or account) and per endpoint, since the start of the process."""
-    calls: Counter[str] = Counter()
-    size: Counter[str] = Counter()
-    refused: Counter[str] = Counter()
-    for row in world.log:
-        for key in (f"tenant {row['tenant'] or row['account'] or '-'}", f"{row['method']} {row['path']}"):
-            calls[key] += 1
-            size[key] += row["bytes"]
-            refused[key] += row["status"] == 429
-    return {key: {"calls": calls[key], "bytes": size[key], "429": refused[key]} for key in calls}
+    """Calls, bytes, egress (what Xero's plans count) and 429s per tenant or account and endpoint, and per endpoint."""
+    return world.log.metrics()
+
+
+@delete("/_metrics")
+async def clear_metrics(world: World) -> None:
+    """Count from nothing."""
+    world.log.forget_metrics()
 
 
 @post("/_seed", status_code=200)
@@ -229,6 +228,7 @@ def routes() -> list[BaseRouteHandler]:
         read_record,
         switch_record,
         metrics,
+        clear_metrics,
         seed,
         reset,
         list_mail,

@@ -1,88 +1,15 @@
-"""Faults on demand: rules that match requests and say how each goes wrong.
-
-A rule: ``{"match": {"method", "path", "tenant", "account"}, "nth" | "every" | "p" + "seed", "times", "fault": {...}}``.
-``path`` is a shell pattern (``/xero/api/*/Payments``), or a prefix when it has no wildcard. Exactly one fault per rule:
-
-- ``{"status": 503}`` (with optional ``body``, ``headers``): answered instead of the handler, nothing happens inside
-- ``{"delay": seconds}``: the handler runs after a wait
-- ``{"reset_before_commit": true}``: the TCP connection is reset, nothing happens inside
-- ``{"commit_then_reset": true}``: it happens, is on disk, and the connection is reset without an answer
-- ``{"commit_then_delay": seconds}``: it happens, the answer comes late
-- ``{"truncate": n}``: the answer's body stops after n bytes and the connection closes
-- ``{"html": true}``: it happens, the answer is an HTML page with status 200
-- ``{"rate_limit": {"problem": "minute", "retry_after": "17"}}``: 429 as Xero sends it; nothing happens inside
-"""
+"""Faults on demand: the rules in force and which of them strikes. Their words are in ``fault_kinds``."""
 
 from __future__ import annotations
 
 import random
-from fnmatch import fnmatchcase
+from typing import Any
 
 import msgspec
 
+from sandbox.fault_kinds import Delivery, Fault, Rule
 from sandbox.ids import Ids
 from sandbox.store import Obj, Store
-
-
-class Match(msgspec.Struct, forbid_unknown_fields=True):
-    """What a request must be like; None matches everything. ``tenant`` is xero-tenant-id, ``account`` Stripe-Account."""
-
-    method: str | None = None
-    path: str | None = None
-    tenant: str | None = None
-    account: str | None = None
-
-    def fits(self, method: str, path: str, tenant: str | None, account: str | None) -> bool:
-        """Whether a request fits."""
-        return (
-            self.method in (None, method)
-            and (self.path is None or _path_fits(self.path, path))
-            and self.tenant in (None, tenant)
-            and self.account in (None, account)
-        )
-
-
-class RateLimit(msgspec.Struct, forbid_unknown_fields=True):
-    """The headers of a 429; ``retry_after`` is sent as written, whatever form it has, and left out when None."""
-
-    problem: str = "minute"
-    retry_after: str | None = None
-
-
-class Fault(msgspec.Struct, forbid_unknown_fields=True):
-    """One way to fail; exactly one of the fields is set (``body`` and ``headers`` go with ``status``)."""
-
-    status: int | None = None
-    body: str = ""
-    headers: dict[str, str] = {}
-    delay: float | None = None
-    reset_before_commit: bool = False
-    commit_then_reset: bool = False
-    commit_then_delay: float | None = None
-    truncate: int | None = None
-    html: bool = False
-    rate_limit: RateLimit | None = None
-
-    def __post_init__(self) -> None:
-        numbers = (self.status, self.delay, self.commit_then_delay, self.truncate, self.rate_limit)
-        flags = (self.reset_before_commit, self.commit_then_reset, self.html)
-        if sum(n is not None for n in numbers) + sum(flags) != 1:
-            raise ValueError("a fault has exactly one of its kinds")
-
-
-class Rule(msgspec.Struct, forbid_unknown_fields=True):
-    """When a fault strikes: the ``nth`` matching request, ``every`` so many, with probability ``p``, or always.
-
-    At most ``times``.
-    """
-
-    fault: Fault
-    match: Match = msgspec.field(default_factory=Match)
-    nth: int | None = None
-    every: int | None = None
-    p: float | None = None
-    seed: int = 0
-    times: int | None = None
 
 
 class Faults:
@@ -90,6 +17,7 @@ class Faults:
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store, self._ids = store, ids
+        self._read: dict[str, tuple[Obj, Rule]] = {}
 
     def add(self, rule: Rule) -> str:
         """Put a rule in force and return its id."""
@@ -110,12 +38,33 @@ class Faults:
         """Take one rule back."""
         return self._store.delete("_fault", id)
 
+    def modes(self, tenant: str | None) -> dict[str, Any]:
+        """What the modes in force change for a tenant; of two that disagree the later wins."""
+        patch: dict[str, Any] = {}
+        for row in self.rows():
+            rule = self._rule(row)
+            if rule.mode is not None and rule.match.tenant in (None, tenant):
+                patch |= rule.patch()
+        return patch
+
     def strike(self, method: str, path: str, tenant: str | None, account: str | None) -> Fault | None:
         """The fault for this request, if any; counts the request against every rule it fits."""
+        return self._strike(method, path, tenant, account, None)
+
+    def strike_webhook(self, channel: str, path: str, tenant: str | None, account: str | None) -> Delivery | None:
+        """The same for a webhook about to be sent."""
+        fault = self._strike("POST", path, tenant, account, channel)
+        return fault.webhook if fault is not None else None
+
+    def _strike(
+        self, method: str, path: str, tenant: str | None, account: str | None, channel: str | None
+    ) -> Fault | None:
         struck: Fault | None = None
         for row in self.rows():
-            rule = msgspec.convert(row["rule"], Rule)
-            if not rule.match.fits(method, path, tenant, account):
+            rule = self._rule(row)
+            if rule.fault is None or (rule.fault.webhook is None) != (channel is None):
+                continue
+            if not rule.match.fits(method, path, tenant, account, channel):
                 continue
             row["seen"] += 1
             if struck is None and _strikes(rule, row):
@@ -124,9 +73,14 @@ class Faults:
             self._store.put("_fault", row["id"], row)
         return struck
 
-
-def _path_fits(pattern: str, path: str) -> bool:
-    return fnmatchcase(path, pattern) if any(c in pattern for c in "*?[") else path.startswith(pattern)
+    def _rule(self, row: Obj) -> Rule:
+        """A rule as it was given, read once: the same row is the same rule, the same id after a reset is not."""
+        known = self._read.get(row["id"])
+        if known is None or known[0] is not row:
+            if len(self._read) > 1000:
+                self._read.clear()
+            known = self._read[row["id"]] = row, msgspec.convert(row["rule"], Rule)
+        return known[1]
 
 
 def _strikes(rule: Rule, row: Obj) -> bool:

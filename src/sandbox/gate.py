@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -16,25 +15,15 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from sandbox.faults import Fault, Faults
+from sandbox.fault_kinds import Fault
+from sandbox.faults import Faults
 from sandbox.recording import Recording, hear
-from sandbox.store import Obj, Store
+from sandbox.request_log import RequestLog
+from sandbox.spoil import Reply, instead, spoilt
+from sandbox.store import Store
 
-HTML_PAGE = b"<!doctype html><html><head><title>Access Denied</title></head><body><h1>Access Denied</h1></body></html>"
-
-
+DRIP_SECONDS = 0.1
 UNLOGGED = ("/_", "/health", "/static")
-
-
-class Reply(msgspec.Struct):
-    """An answer before it is sent."""
-
-    status: int = 200
-    headers: list[tuple[bytes, bytes]] = []
-    body: bytes = b""
-
-    def __post_init__(self) -> None:
-        self.headers = list(self.headers)
 
 
 class Guard(Protocol):
@@ -59,7 +48,7 @@ class Gate:
         faults: Faults,
         now: Callable[[], float],
         guards: list[Guard],
-        log: deque[Obj],
+        log: RequestLog,
         recording: Recording,
     ) -> None:
         self._app, self._store, self._faults, self._now = app, store, faults, now
@@ -76,30 +65,31 @@ class Gate:
         facts: dict[str, Any] = {}
         cast("dict[str, Any]", scope)["sandbox"] = facts
         if path.startswith(UNLOGGED):
-            await self._send(send, await self._run(scope, receive))
+            reply = await self._run(scope, receive)
+            self._store.commit()
+            await self._send(send, reply)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         sent, receive = await hear(receive) if self._recording.on else (b"", receive)
         started = time.perf_counter()
         fault = self._faults.strike(scope["method"], path, headers.get("xero-tenant-id"), headers.get("stripe-account"))
-        reply = await self._guarded(scope, receive, headers, fault)
-        self._note(scope, headers, reply, facts, started, fault)
+        answer = await self._guarded(scope, receive, headers, fault)
+        self._note(scope, headers, answer, facts, started, fault)
+        self._store.commit()
         if self._recording.on:
-            told = reply or Reply(0)
+            told = answer or Reply(0)
             self._recording.keep(scope, sent, told.status, told.headers, told.body)
-        await self._deliver(scope, send, reply, fault)
+        await self._deliver(scope, send, answer, fault)
 
     async def _guarded(
         self, scope: HTTPScope, receive: Receive, headers: dict[str, str], fault: Fault | None
     ) -> Reply | None:
-        early = _instead(fault)
+        early = instead(fault, scope["path"], self._now())
         if early is not None or (fault is not None and fault.reset_before_commit):
-            self._store.commit()
             return early
         guard = next((g for g in self._guards if scope["path"].startswith(g.prefix)), None)
         refused = guard.enter(scope, headers) if guard is not None else None
         if refused is not None:
-            self._store.commit()
             return refused
         reply = Reply(500)
         try:
@@ -107,6 +97,7 @@ class Gate:
                 await asyncio.sleep(fault.delay)
             reply = await self._run(scope, receive)
             if fault is not None and fault.commit_then_delay is not None:
+                self._store.commit()
                 await asyncio.sleep(fault.commit_then_delay)
         finally:
             if guard is not None:
@@ -124,7 +115,6 @@ class Gate:
 
         await self._app(scope, receive, collect)
         reply.body = b"".join(body)
-        self._store.commit()
         return reply
 
     def _note(
@@ -156,36 +146,32 @@ class Gate:
         if reply is None or (fault is not None and fault.commit_then_reset):
             await _abort(scope)
             return
-        if fault is not None and fault.html:
-            reply = Reply(200, [(b"content-type", b"text/html")], HTML_PAGE)
         if fault is not None and fault.truncate is not None:
-            await self._send(send, Reply(reply.status, reply.headers, reply.body), fault.truncate)
+            await self._send(send, reply, [reply.body[: fault.truncate]])
             await _abort(scope, rudely=False)
-            return
-        await self._send(send, reply)
+        elif fault is not None and fault.drip is not None:
+            await self._send(send, reply, pieces(reply.body, fault.drip), DRIP_SECONDS)
+        else:
+            await self._send(send, await spoilt(reply, fault))
 
-    async def _send(self, send: Send, reply: Reply, only: int | None = None) -> None:
+    async def _send(self, send: Send, reply: Reply, parts: list[bytes] | None = None, pause: float = 0.0) -> None:
+        """The whole body at once, or in ``parts`` with pauses between them."""
         # The length is that of the whole body, so a truncated answer is visibly short.
         headers = [(n, v) for n, v in reply.headers if n.lower() != b"content-length"]
         if reply.status >= 200 and reply.status not in (204, 304):
             headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        part = reply.body if only is None else reply.body[:only]
-        await send({"type": "http.response.body", "body": part, "more_body": only is not None})
+        for part in parts if parts is not None else [reply.body]:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(pause)
+        if parts is None or b"".join(parts) == reply.body:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _instead(fault: Fault | None) -> Reply | None:
-    if fault is None:
-        return None
-    if fault.status is not None:
-        headers = [(n.encode(), v.encode()) for n, v in fault.headers.items()]
-        return Reply(fault.status, headers, fault.body.encode())
-    if fault.rate_limit is not None:
-        limit = [(b"x-rate-limit-problem", fault.rate_limit.problem.encode())]
-        if fault.rate_limit.retry_after is not None:
-            limit.append((b"retry-after", fault.rate_limit.retry_after.encode()))
-        return Reply(429, limit)
-    return None
+def pieces(body: bytes, seconds: float) -> list[bytes]:
+    """A body in as many parts as there are pauses in ``seconds``, each of at least one byte."""
+    size = max(1, round(len(body) / max(1.0, seconds / DRIP_SECONDS)))
+    return [body[start : start + size] for start in range(0, len(body), size)]
 
 
 async def _abort(scope: Scope, *, rudely: bool = True) -> None:

@@ -19,6 +19,7 @@ Key = Callable[[Obj], Any]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (seq INTEGER PRIMARY KEY, kind TEXT, id TEXT, body BLOB, UNIQUE (kind, id));
+CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, body BLOB);
 """
 _UPSERT = (
     "INSERT INTO object (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body"
@@ -57,6 +58,7 @@ class Store:
         self._kinds: dict[str, dict[str, Obj]] = {}
         self._indexes: dict[str, dict[str, Index]] = {}
         self._dirty: dict[tuple[str, str], Obj | None] = {}
+        self._lines: list[Obj] = []
         self._load()
 
     def _load(self) -> None:
@@ -118,15 +120,31 @@ class Store:
 
     def commit(self) -> None:
         """Write everything changed since the last commit to disk, in one transaction."""
-        if not self._dirty:
+        if not self._dirty and not self._lines:
             return
         puts = [(k, i, msgspec.json.encode(o)) for (k, i), o in self._dirty.items() if o is not None]
         gone = [key for key, obj in self._dirty.items() if obj is None]
         self._db.execute("BEGIN")
         self._db.executemany(_UPSERT, puts)
         self._db.executemany("DELETE FROM object WHERE kind = ? AND id = ?", gone)
+        self._db.executemany("INSERT INTO journal (body) VALUES (?)", [(msgspec.json.encode(o),) for o in self._lines])
         self._db.execute("COMMIT")
         self._dirty.clear()
+        self._lines.clear()
+
+    def journal(self, row: Obj) -> None:
+        """Add a line to the journal of requests; on disk at the next ``commit``."""
+        self._lines.append(row)
+
+    def journal_rows(self, latest: int) -> list[Obj]:
+        """The latest lines, oldest first; older ones are forgotten. Read once, at start-up."""
+        self._db.execute("DELETE FROM journal WHERE seq <= (SELECT max(seq) FROM journal) - ?", (latest,))
+        return [msgspec.json.decode(body) for (body,) in self._db.execute("SELECT body FROM journal ORDER BY seq")]
+
+    def clear_journal(self) -> None:
+        """Forget every line of the journal, at once and on disk."""
+        self._lines.clear()
+        self._db.execute("DELETE FROM journal")
 
     def clear(self, keep: tuple[str, ...] = ()) -> None:
         """Forget every kind but ``keep``, at once and on disk."""

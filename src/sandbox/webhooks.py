@@ -1,17 +1,21 @@
 """Delivery of webhooks: stored first, signed at each attempt, retried on the sandbox's clock, logged attempt by attempt.
 
 A platform registers a ``Channel`` once (how to sign, how long to wait, when to retry) and then calls ``send``. The rows
-survive a restart. Modes per channel (``/_webhooks``) make delivery hostile: drop, duplicate, delay, reorder, forge.
+survive a restart. Modes per channel (``/_webhooks``) and rules (``/_faults`` with ``webhook``) make delivery hostile:
+drop, duplicate, delay, reorder, forge.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 
 from sandbox.clock import Clock
+from sandbox.fault_kinds import Delivery
+from sandbox.faults import Faults
 from sandbox.ids import Ids
 from sandbox.outbound import Answer, post
 from sandbox.store import Obj, Store
@@ -19,6 +23,9 @@ from sandbox.store import Obj, Store
 Sign = Callable[[bytes, Obj, bool], dict[str, str]]
 Judge = Callable[[Answer, Obj], str | None]
 Done = Callable[[Obj, Answer], None]
+
+
+FAULTY = ("xero", "stripe")
 
 
 def any_2xx(answer: Answer, delivery: Obj) -> str | None:
@@ -57,11 +64,24 @@ class Modes(msgspec.Struct, forbid_unknown_fields=True):
     forge: int = 0
 
 
+class Calm(msgspec.Struct, frozen=True):
+    """A delivery nothing happens to: the fields of ``Delivery``, all off."""
+
+    drop: bool = False
+    duplicate: int = 0
+    delay: float = 0.0
+    reorder: int = 0
+    forge: bool = False
+
+
+CALM = Calm()
+
+
 class Webhooks:
     """``send`` stores and schedules; ``redeliver`` sends a stored one again; ``rows`` lists them, newest last."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
-        self._store, self._clock, self._ids = store, clock, ids
+    def __init__(self, store: Store, clock: Clock, ids: Ids, faults: Faults) -> None:
+        self._store, self._clock, self._ids, self._faults = store, clock, ids, faults
         self._channels: dict[str, Channel] = {}
         clock.on("webhook.attempt", self._attempt)
         clock.on("webhook.sequence", self._sequence)
@@ -73,16 +93,47 @@ class Webhooks:
     def send(self, channel: str, url: str, body: bytes, meta: Obj | None = None) -> list[Obj]:
         """Store a delivery of exactly these bytes (UTF-8) and schedule its first attempt; returns the rows made."""
         modes = self.modes(channel)
+        fault = self._fault(channel, url, meta or {})
         if modes.drop:
             self._use_up(channel, "drop")
+        if modes.drop or fault.drop:
             return [self._row(channel, url, body, meta, "dropped")]
-        rows = [self._row(channel, url, body, meta, "pending") for _ in range(1 + modes.duplicate)]
+        count = 1 + modes.duplicate + fault.duplicate
+        rows = [self._row(channel, url, body, meta, "pending", forge=fault.forge) for _ in range(count)]
         if modes.reorder:
             self._hold(channel, rows, modes.reorder)
         else:
-            for row in rows:
-                self._clock.after(modes.delay, "webhook.attempt", {"delivery": row["id"]})
+            self._dispatch(channel, rows, modes.delay + fault.delay, fault.reorder)
         return rows
+
+    def let_go(self, channel: str) -> None:
+        """Send what waits for later deliveries to overtake it."""
+        waiting = self._store.get("_webhook_waiting", channel)
+        if waiting is not None:
+            self._store.delete("_webhook_waiting", channel)
+            self._clock.after(0, "webhook.sequence", {"ids": list(waiting)})
+
+    def _fault(self, channel: str, url: str, meta: Obj) -> Delivery | Calm:
+        if channel not in FAULTY:
+            return CALM
+        path = urlsplit(url).path
+        return self._faults.strike_webhook(channel, path, meta.get("tenant"), meta.get("account")) or CALM
+
+    def _dispatch(self, channel: str, rows: list[Obj], delay: float, overtaken_by: int) -> None:
+        waiting = self._store.get("_webhook_waiting", channel) or {}
+        ids = [row["id"] for row in rows]
+        if overtaken_by and not waiting:
+            self._store.put("_webhook_waiting", channel, dict.fromkeys(ids, overtaken_by))
+            return
+        left = {id: count - 1 for id, count in waiting.items()}
+        due = [id for id, count in left.items() if count <= 0]
+        if waiting:
+            self._store.put("_webhook_waiting", channel, {id: count for id, count in left.items() if count > 0})
+        if due:
+            self._clock.after(delay, "webhook.sequence", {"ids": ids + due})
+            return
+        for id in ids:
+            self._clock.after(delay, "webhook.attempt", {"delivery": id})
 
     def redeliver(self, id: str) -> bool:
         """Send a stored delivery again now, whatever became of it; False when unknown."""
@@ -107,7 +158,7 @@ class Webhooks:
         self._store.put("_webhook_modes", channel, msgspec.to_builtins(modes))
         self._release(channel)
 
-    def _row(self, channel: str, url: str, body: bytes, meta: Obj | None, state: str) -> Obj:
+    def _row(self, channel: str, url: str, body: bytes, meta: Obj | None, state: str, *, forge: bool = False) -> Obj:
         id = self._ids.token("whd_", 20)
         row = {
             "id": id,
@@ -117,6 +168,7 @@ class Webhooks:
             "meta": meta or {},
             "created": self._clock.timestamp(),
             "state": state,
+            "forge": forge,
             "attempts": [],
         }
         return self._store.put("_delivery", id, row)
@@ -152,6 +204,8 @@ class Webhooks:
         forge = bool(self.modes(channel.name).forge)
         if forge:
             self._use_up(channel.name, "forge")
+        # A rule forges the first attempt only: the retry carries the right signature, as after a mistake put right.
+        forge = forge or (row.get("forge", False) and not row["attempts"])
         body = row["body"].encode()
         at, started = self._clock.timestamp(), time.perf_counter()
         answer = await post(row["url"], body, channel.sign(body, row, forge), channel.timeout)

@@ -18,7 +18,6 @@ A broken rule is worth telling: ``broke(request.scope, "used a code twice")`` sh
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -26,12 +25,13 @@ import msgspec
 from litestar.types import Scope
 
 from sandbox.clock import Clock
-from sandbox.config import Config, merge
+from sandbox.config import Config, XeroModes, merge
 from sandbox.faults import Faults
 from sandbox.gate import Guard
 from sandbox.ids import Ids
 from sandbox.mail import Mail
 from sandbox.recording import Recording
+from sandbox.request_log import RequestLog
 from sandbox.store import Obj, Store
 from sandbox.webhooks import Webhooks
 
@@ -55,13 +55,13 @@ class World:
         self.ids = Ids(store)
         self.clock = Clock(store, self.ids)
         self.faults = Faults(store, self.ids)
-        self.webhooks = Webhooks(store, self.clock, self.ids)
+        self.webhooks = Webhooks(store, self.clock, self.ids, self.faults)
         self.mail = Mail(store, self.clock, self.ids)
         self.truths: dict[str, Callable[[], Any]] = {}
         self.seeders: list[Callable[[Seed], None]] = []
         self.on_config: list[Callable[[Config, Config], None]] = []
         self.guards: list[Guard] = []
-        self.log: deque[Obj] = deque(maxlen=50_000)
+        self.log = RequestLog(store)
         self.recording = Recording()
         self._config = msgspec.convert(store.get("_config", "config") or {}, Config)
 
@@ -77,6 +77,11 @@ class World:
         for listener in self.on_config:
             listener(old, self._config)
         return self._config
+
+    def xero_modes(self, tenant: str | None = None) -> XeroModes:
+        """How Xero behaves towards a tenant: the configuration, and over it the modes set by ``/_faults``."""
+        patch = self.faults.modes(tenant)
+        return msgspec.structs.replace(self._config.xero.modes, **patch) if patch else self._config.xero.modes
 
     def url(self, path: str) -> str:
         """The full address of a path of this sandbox."""

@@ -13,6 +13,7 @@ from litestar import Request, Response
 from sandbox.store import Obj
 from sandbox.world import World, broke
 from sandbox.xero_connections import connection_of, expired, problem
+from sandbox.xero_ledger import local_day, lock_problem
 from sandbox.xero_tokens import Tokens
 from sandbox.xero_wire import encode, encode_xml, instant, read_json
 
@@ -110,6 +111,20 @@ class Call:
     def __init__(self, world: World, request: Web, organisation: Obj, claims: dict[str, Any]) -> None:
         self.world, self.request, self.organisation, self.claims = world, request, organisation, claims
         self.tenant: str = organisation["id"]
+        self.modes = world.xero_modes(self.tenant)
+
+    @property
+    def organisation_shown(self) -> Obj:
+        """The organisation as the modes leave it: with a later period lock when one is played."""
+        lock, real = self.modes.lock_date, self.organisation["period_lock"]
+        if lock is None:
+            return self.organisation
+        lock = local_day(self.world.clock.now(), self.organisation) if lock == "today" else lock
+        return {**self.organisation, "period_lock": max(lock, real or lock)}
+
+    def locked(self, date: str) -> str | None:
+        """The message for a date in a locked period, or None."""
+        return lock_problem(self.organisation_shown, date)
 
     @property
     def now_ms(self) -> int:
@@ -128,11 +143,18 @@ class Call:
     def mine(self, kind: str, id: str | None) -> Obj | None:
         """An object of this organisation by id (any case), else None."""
         row = self.world.store.get(kind, id.lower() if id is not None else None)
-        return row if row is not None and row["tenant"] == self.tenant else None
+        return self._shown(kind, row) if row is not None and row["tenant"] == self.tenant else None
 
     def rows(self, kind: str) -> list[Obj]:
         """All objects of a kind in this organisation."""
-        return self.world.store.by(kind, "tenant", self.tenant)
+        return [self._shown(kind, row) for row in self.world.store.by(kind, "tenant", self.tenant)]
+
+    def _shown(self, kind: str, row: Obj) -> Obj:
+        """The row itself, or a copy of the account that a mode archives."""
+        archived = self.modes.archived_account
+        if archived is None or kind != "xero.account" or row["code"] != archived:
+            return row
+        return {**row, "status": "ARCHIVED"}
 
     def answer(self, noun: str, rows: list[Any], pagination: dict[str, int] | None = None) -> Answer:
         """The envelope around a list."""
@@ -178,7 +200,7 @@ class Door:
         if not enough & set(claims["scope"]):
             header = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
             raise Refused(world, 401, "AuthorizationUnsuccessful", f"scope {scope} not granted", header)
-        if world.config.xero.modes.offline:
+        if world.xero_modes(tenant).offline:
             raise XeroProblem(503, None, "the organisation is offline")
         return Call(world, request, organisation, claims)
 

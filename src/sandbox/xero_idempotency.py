@@ -26,7 +26,7 @@ class Idempotency:
             return act()
         if len(key) > LONGEST_KEY:
             raise _refusal("Idempotency Key: must not be longer than 128 characters.")
-        modes = self._world.config.xero.modes
+        modes = call.modes
         owner = call.claims["jti"] if modes.idempotency_scope == "token" else call.claims["client_id"]
         id, print_ = f"{owner}:{key}", _fingerprint(call, body)
         kept = self._world.store.get("xero.idempotency", id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from litestar.types import HTTPScope
 
-from sandbox.gate import Reply
+from sandbox.spoil import Reply
 from sandbox.store import Obj
 from sandbox.world import World
 

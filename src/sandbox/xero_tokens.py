@@ -107,7 +107,7 @@ class Tokens:
         now = self._world.clock.timestamp()
         if row is None or row["revoked"] or now - row["issued"] > REFRESH_SECONDS:
             return None
-        grace = self._world.config.xero.modes.refresh_grace_seconds
+        grace = self._world.xero_modes().refresh_grace_seconds
         if row["replaced_at"] is not None and now - row["replaced_at"] >= grace:
             return None
         return row

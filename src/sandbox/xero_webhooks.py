@@ -96,7 +96,8 @@ class XeroWebhooks:
         first = self._world.store.next_number("xero.event")
         for _ in events[1:]:
             self._world.store.next_number("xero.event")
-        self._world.webhooks.send("xero", url, self._body(events, first, first + len(events) - 1), {"good": True})
+        meta = {"good": True, "tenant": events[0]["tenantId"]}
+        self._world.webhooks.send("xero", url, self._body(events, first, first + len(events) - 1), meta)
 
     def _body(self, events: list[Obj], first: int, last: int) -> bytes:
         # Spaces after some colons and commas only: re-serialised JSON must not verify.

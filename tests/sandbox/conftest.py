@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.sandbox.hooks import KEY, good, settle
 from tests.sandbox.process import Sandbox
+from tests.sandbox.receiver import Receiver
 from tests.sandbox.stripe_people import OWN_SECRET, SECRET, THIN_SECRET, Ears, Platform
 from tests.sandbox.xero_people import CALLBACK, LIFTED, Person
 
@@ -24,8 +26,14 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
     """The process with its default world, our callback registered, limits lifted, no webhooks."""
     running.control("POST", "/_reset")
     app = {"redirect_uris": [CALLBACK], "webhook_url": None, "webhook_key": None, "limits": LIFTED}
-    modes: dict[str, object] = {"offline": False, "filter_broken": False, "search_lag_seconds": 0, "idempotency_seconds": 360}
+    modes: dict[str, object] = {
+        "offline": False,
+        "filter_broken": False,
+        "search_lag_seconds": 0,
+        "idempotency_seconds": 360,
+    }
     modes |= {"idempotency_scope": "app", "cache_errors": True, "refresh_grace_seconds": 1800}
+    modes |= {"lock_date": None, "archived_account": None}
     running.config(**app, modes=modes, connections_max=5)
     yield running
     running.close_browsers()
@@ -58,3 +66,22 @@ async def platform(sandbox: Sandbox, ears: Ears) -> AsyncIterator[Platform]:
     yield platform
     await platform.close()
     sandbox.control("POST", "/_config", {"stripe": {"endpoints": []}})
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    made.answer = good
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def subscribed(hannah: Person, receiver: Receiver) -> Person:
+    """Hannah's app with a healthy webhook."""
+    hannah.sandbox.config(webhook_url=receiver.url, webhook_key=KEY)
+    receiver.wait_for(4)
+    settle(hannah.sandbox)
+    assert hannah.sandbox.control("GET", "/_xero/webhook")["state"] == "ok"
+    receiver.got.clear()
+    return hannah

@@ -1,99 +1,12 @@
 """Every object the simulated Stripe answers, held against the response types of Stripe's own library 16.1.0."""
 
-import json
-import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sandbox import stripe_banks, stripe_cards, stripe_money
-from tests.sandbox.process import ROOT
+from tests.contract.specs import needs_specs, read_json
+from tests.contract.stripe_spec import whole_problems as check
 from tests.sandbox.stripe_people import Platform, account_params
-
-SPECS = ROOT.parent / "shared" / "specs" / "stripe"
-FILES = {
-    "checkout.session": "checkout/_session.py::Session",
-    "payment_intent": "_payment_intent.py::PaymentIntent",
-    "charge": "_charge.py::Charge",
-    "balance_transaction": "_balance_transaction.py::BalanceTransaction",
-    "balance": "_balance.py::Balance",
-    "refund": "_refund.py::Refund",
-    "dispute": "_dispute.py::Dispute",
-    "payout": "_payout.py::Payout",
-    "application_fee": "_application_fee.py::ApplicationFee",
-    "fee_refund": "_application_fee_refund.py::ApplicationFeeRefund",
-    "item": "_line_item.py::LineItem",
-    "event": "_event.py::Event",
-    "account": "_account.py::Account",
-    "webhook_endpoint": "_webhook_endpoint.py::WebhookEndpoint",
-    "v2.core.account": "v2/core/_account.py::Account",
-    "v2.core.account_link": "v2/core/_account_link.py::AccountLink",
-    "v2.core.event": "v2/core/_event.py::Event",
-    "v2.core.event_destination": "v2/core/_event_destination.py::EventDestination",
-}
-# Present on the wire of every list or thin event, absent from the library's class of the object itself.
-WIRE_ONLY = {"v2.core.event": {"related_object"}}
-# Fields Stripe sends only when they apply or when asked for.
-SOMETIMES = {
-    "checkout.session": {"line_items", "name_collection", "optional_items", "presentment_details", "tax_id_collection"}
-    | {"managed_payments"},
-    "charge": {"level3", "presentment_details", "refunds", "transfer"},
-    "payment_intent": {"hooks", "managed_payments", "payment_details", "payment_record", "presentment_details"},
-    "refund": {"presentment_details"},
-    "balance": {"connect_reserved", "instant_available", "issuing", "refund_and_dispute_prefunding"},
-    "account": {"company", "deleted", "groups", "individual"},
-    "webhook_endpoint": {"deleted", "secret"},
-    "event": {"account", "context"},
-    "v2.core.event": {"snapshot_event"},
-    "item": {"discounts", "taxes"},
-}
-
-needs_specs = pytest.mark.skipif(not SPECS.exists(), reason="../shared/specs is not beside this checkout")
-
-
-@cache
-def classes() -> dict[str, dict[str, Any]]:
-    loaded: dict[str, dict[str, Any]] = json.loads((SPECS / "sdk-16.1.0" / "objects.json").read_text())
-    return loaded
-
-
-def problems(obj: dict[str, Any], name: str, path: str) -> list[str]:
-    """Unknown fields of an object, nested classes included, and absent ones of the object itself."""
-    fields = {field: spec for field, spec in classes()[name].items() if field != "OBJECT_NAME"}
-    kind = obj.get("object", "") if "." not in name.split("::")[1] else ""
-    found = [
-        f"{path}.{field} is unknown" for field in obj if field not in fields and field not in WIRE_ONLY.get(kind, ())
-    ]
-    if kind:
-        found += [
-            f"{path}.{field} is absent" for field in fields if field not in obj and field not in SOMETIMES.get(kind, ())
-        ]
-    for field, value in obj.items():
-        nested = _nested(name, fields.get(field))
-        for place in value if isinstance(value, list) else [value]:
-            if isinstance(place, dict) and nested is not None and "object" not in place:
-                found += problems(place, nested, f"{path}.{field}")
-    return found
-
-
-def _nested(name: str, spec: Any) -> str | None:
-    """The class an annotation names, looked up the way Python would: nearest first."""
-    if spec is None:
-        return None
-    word = re.sub(r"^(Optional|List)\[|\]$", "", re.sub(r"^Optional\[List\[(.*)\]\]$", r"\1", spec[0])).strip("'")
-    file, here = name.split("::")
-    parts = here.split(".")
-    for depth in range(len(parts), 0, -1):
-        candidate = f"{file}::{'.'.join([*parts[:depth], word])}"
-        if candidate in classes():
-            return candidate
-    return None
-
-
-def check(obj: dict[str, Any]) -> list[str]:
-    return problems(obj, FILES[obj["object"]], obj["object"])
 
 
 @needs_specs
@@ -152,7 +65,7 @@ async def test_v2_objects_too(platform: Platform) -> None:
 @needs_specs
 def test_every_documented_test_number_is_known() -> None:
     """No card or bank account of the published list is missing here."""
-    numbers = json.loads((SPECS / "test_numbers.json").read_text())
+    numbers = read_json("test_numbers.json")
     cards = {number for name, group in numbers.items() if name.startswith("cards_") for number in group}
     # Mistyped on purpose: refused by its check digit before any bank is asked.
     assert {"4242424242424241"} == cards - set(stripe_cards.CARDS)
@@ -169,7 +82,7 @@ def test_every_documented_test_number_is_known() -> None:
 @needs_specs
 def test_the_currency_rules_are_stripes() -> None:
     """Exponent groups and minimums equal the published ones."""
-    rules: dict[str, Any] = json.loads((SPECS / "currencies.json").read_text())
+    rules: dict[str, Any] = read_json("currencies.json")
     assert stripe_money.ZERO_DECIMAL == set(rules["zero_decimal"])
     assert stripe_money.THREE_DECIMAL == set(rules["three_decimal_last_digit_must_be_0"])
     assert stripe_money.WHOLE_SENT_AS_HUNDREDTHS == set(rules["sent_times_100_but_decimals_must_be_00"])

@@ -121,8 +121,6 @@ def test_the_log_tells_which_rule_was_broken(hannah: Person) -> None:
     row = hannah.sandbox.control("GET", f"/_log?path={PAYMENTS}")[-1]
     assert (400, hannah.tenant) == (row["status"], row["tenant"])
     assert "exceeds" in row["broke_rule"]
-    metrics = hannah.sandbox.control("GET", "/_metrics")
-    assert metrics[f"tenant {hannah.tenant}"]["calls"] >= 2
 
 
 def test_killed_it_still_tells_the_truth(tmp_path: Path) -> None:

@@ -6,59 +6,14 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.sandbox.hooks import KEY, change, events, good, is_signed, settle
 from tests.sandbox.process import Sandbox
-from tests.sandbox.receiver import Received, Receiver
+from tests.sandbox.receiver import Receiver
 from tests.sandbox.xero_people import Person
-
-KEY = "LR+QgKlbRciIPYpi65tTKLaZ3FzLLofCNEQWrRXqWXJeDFrfexzfVI9SmnVuCWDJ4jnjHB9ECtOyxZSofRxwWw=="
-
-
-def is_signed(one: Received) -> bool:
-    digest = hmac.new(KEY.encode(), one.body, hashlib.sha256).digest()
-    return one.headers["x-xero-signature"] == base64.b64encode(digest).decode()
-
-
-def good(one: Received) -> tuple[int, bytes, dict[str, str]]:
-    """A receiver as Xero wants it: 200 when signed, 401 when not, never a body."""
-    return (200 if is_signed(one) else 401), b"", {}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    made.answer = good
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def subscribed(hannah: Person, receiver: Receiver) -> Person:
-    """Hannah's app with a healthy webhook."""
-    hannah.sandbox.config(webhook_url=receiver.url, webhook_key=KEY)
-    receiver.wait_for(4)
-    settle(hannah.sandbox)
-    assert hannah.sandbox.control("GET", "/_xero/webhook")["state"] == "ok"
-    receiver.got.clear()
-    return hannah
-
-
-def settle(sandbox: Sandbox) -> None:
-    sandbox.control("POST", "/_settle")
-
-
-def events(receiver: Receiver) -> list[dict[str, Any]]:
-    return [event for one in receiver.got for event in json.loads(one.body)["events"]]
-
-
-def change(person: Person, number: str = "INV-2041") -> str:
-    id = str(person.invoice(number)["InvoiceID"])
-    person.sandbox.control("POST", f"/_xero/invoices/{id}/change", {"reference": "changed"})
-    return id
 
 
 def test_the_public_vector() -> None:

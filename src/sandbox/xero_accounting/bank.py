@@ -18,7 +18,6 @@ from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.contacts import save_contact
 from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
-from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import LineProblem, read_line, totals
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import day, day_string, instant, money, read_day
@@ -82,7 +81,7 @@ def _read(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str], Obj]:
     except ValueError:
         date = ""
         errors.append("Date is not a valid date")
-    locked = lock_problem(call.organisation, date) if date else None
+    locked = call.locked(date) if date else None
     errors += [locked] if locked is not None else []
     lines, line_kind = _lines(call, wire, errors)
     values = {"type": kind, "account": (account or {}).get("id"), "contact": contact, "date": date, "lines": lines}
@@ -157,7 +156,7 @@ def _delete(kit: Kit, call: Call, id: str, body: Any) -> Answer:
     errors = []
     if wire.get("Status") != "DELETED" or row["status"] == "DELETED" or row["type"] in CREDITS or row["reconciled"]:
         errors.append("This bank transaction cannot be edited")
-    locked = lock_problem(call.organisation, row["date"])
+    locked = call.locked(row["date"])
     errors += [locked] if locked is not None else []
     if errors:
         raise invalid([{**wire, "BankTransactionID": id, "ValidationErrors": [{"Message": text} for text in errors]}])

@@ -13,7 +13,6 @@ from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.queries import modified_since, page
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
-from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import LineProblem, read_line, totals
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import cents, read_day
@@ -74,7 +73,7 @@ def _allocation_errors(
         return ["Invoice could not be found"]
     try:
         amount = cents(wire.get("Amount"))
-        locked = lock_problem(call.organisation, read_day(wire["Date"])) if wire.get("Date") else None
+        locked = call.locked(read_day(wire["Date"])) if wire.get("Date") else None
     except ValueError as problem:
         return [str(problem)]
     errors = [locked] if locked is not None else []
@@ -106,7 +105,7 @@ def _read_note(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str], O
         date = read_day(wire["Date"]) if wire.get("Date") else kit.ledger.today(call.organisation)
     except ValueError as problem:
         return [*errors, str(problem)], {}
-    locked = lock_problem(call.organisation, date)
+    locked = call.locked(date)
     errors += [locked] if locked is not None else []
     status = str(wire.get("Status", "DRAFT"))
     if status not in ("DRAFT", "SUBMITTED", "AUTHORISED") or not lines:

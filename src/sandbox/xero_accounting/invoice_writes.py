@@ -17,7 +17,6 @@ from sandbox.xero_accounting.contacts import save_contact
 from sandbox.xero_accounting.invoice_fields import Refusal, check_complete, contact_id, read_fields
 from sandbox.xero_accounting.invoices import SCOPE, find_invoice, unit_places
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid
-from sandbox.xero_ledger import lock_problem
 from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import ZERO_ID
 
@@ -78,7 +77,7 @@ def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
     contact = contact_id(call, wire)
     changes = read_fields(call, row, wire)
     check_complete({**row, **changes}, status)
-    locked = lock_problem(call.organisation, str(changes.get("date", row["date"])))
+    locked = call.locked(str(changes.get("date", row["date"])))
     if locked is not None:
         raise Refusal(locked)
 
@@ -130,7 +129,7 @@ def _plan_change(kit: Kit, call: Call, row: Obj, wire: dict[str, Any]) -> Change
 
 
 def _check_may_change(call: Call, row: Obj, wire: dict[str, Any], status: str, *, applied: bool) -> None:
-    locked = lock_problem(call.organisation, row["date"])
+    locked = call.locked(row["date"])
     if locked is not None:
         raise Refusal(locked)
     if status not in EDGES.get(row["status"], set()):

@@ -16,7 +16,6 @@ from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
-from sandbox.xero_ledger import lock_problem
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import LARGEST, ZERO_ID, cents, read_day
 
@@ -132,7 +131,7 @@ def _date(kit: Kit, call: Call, wire: dict[str, Any], errors: list[str]) -> str:
     except ValueError:
         errors.append("Date is not a valid date")
         return ""
-    locked = lock_problem(call.organisation, date)
+    locked = call.locked(date)
     if locked is not None:
         errors.append(locked)
     return date
@@ -233,7 +232,7 @@ def _delete_errors(call: Call, row: Obj, wire: dict[str, Any]) -> list[str]:
         return ["Payments within a batch cannot be deleted"]
     if row["reconciled"]:
         return ["This payment cannot be deleted because it is reconciled"]  # *
-    locked = lock_problem(call.organisation, row["date"])
+    locked = call.locked(row["date"])
     return [locked] if locked is not None else []
 
 

@@ -12,7 +12,7 @@ DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 
 def searchable(call: Call, rows: list[Obj]) -> list[Obj]:
     """What a search may find: nothing changed within ``search_lag_seconds``, nothing at all with ``filter_broken``."""
-    modes = call.world.config.xero.modes
+    modes = call.modes
     if modes.filter_broken and call.param("where"):
         return []
     if modes.search_lag_seconds:

@@ -89,7 +89,7 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
     @get(f"{API}/Organisation")
     async def organisation(request: Web) -> Answer:
         return kit.door.read(
-            request, scope, lambda call: call.answer("Organisations", [_organisation(call.organisation)])
+            request, scope, lambda call: call.answer("Organisations", [_organisation(call.organisation_shown)])
         )
 
     @get(f"{API}/Organisation/Actions")

@@ -13,7 +13,6 @@ from sandbox.xero_accounting.bank import SCOPE, bank_account
 from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.queries import modified_since
 from sandbox.xero_call import Answer, Call, Web, elements_of, invalid
-from sandbox.xero_ledger import lock_problem
 from sandbox.xero_wire import cents, day, day_string, fixed, instant, money, read_day
 
 
@@ -52,7 +51,7 @@ def _read_transfer(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str
         return [*errors, str(problem)], {}
     if amount <= 0:
         errors.append("Amount must be greater than zero")
-    locked = lock_problem(call.organisation, date)
+    locked = call.locked(date)
     errors += [locked] if locked is not None else []
     values = {"amount": amount, "date": date, "reference": str(wire.get("Reference") or "")}
     return errors, values | {"from": (source or {}).get("id"), "to": (target or {}).get("id")}
