@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from app.core.embedded import EmbeddedServer
 from app.settings import Settings
 
 Serve = Callable[[Settings], None]
@@ -52,8 +53,12 @@ def forget(base: Settings) -> str:
     folder = base.folder
     if not (folder / "demo.json").exists():
         return "There is no demo data here."
-    if (folder / "postgres" / "postmaster.pid").exists():
-        return "The demo is running; stop it first (Ctrl-C)."
+    if (folder / "postgres").exists():
+        server = EmbeddedServer(folder / "postgres")
+        shared = server.shared
+        server.stop()
+        if shared:
+            return "The demo is running; stop it first (Ctrl-C)."
     for name in ("postgres", "sandbox"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "demo.json").unlink()
