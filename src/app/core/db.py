@@ -6,7 +6,7 @@ commit and never when it rolls back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
@@ -19,7 +19,9 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from app.core.errors import InTransaction
 
 Wake = Callable[[], None]
+Last = Callable[[], Awaitable[None]]
 _wakes: ContextVar[list[Wake] | None] = ContextVar("wakes", default=None)
+_lasts: ContextVar[list[tuple[str, Last]] | None] = ContextVar("lasts", default=None)
 
 
 class SafeTransaction(PostgresTransaction):
@@ -134,12 +136,16 @@ async def transaction() -> AsyncIterator[None]:
         yield
         return
     pending: list[Wake] = []
-    token = _wakes.set(pending)
+    lasts: list[tuple[str, Last]] = []
+    token, lasts_token = _wakes.set(pending), _lasts.set(lasts)
     try:
         async with ENGINE.transaction():
             yield
+            for _, last in sorted(lasts, key=lambda one: one[0]):
+                await last()
     finally:
         _wakes.reset(token)
+        _lasts.reset(lasts_token)
     for wake in pending:
         wake()
 
@@ -151,6 +157,18 @@ def after_commit(wake: Wake) -> None:
         wake()
     else:
         pending.append(wake)
+
+
+def before_commit(order: str, last: Last) -> None:
+    """Do `last` as the transaction's last deed, in the order of `order` over all that were asked for.
+
+    For locks that many transactions want: taken last and always in the same order, they are held briefly and never
+    across each other. A transaction must be open.
+    """
+    lasts = _lasts.get()
+    if lasts is None:
+        raise RuntimeError("No transaction is open.")
+    lasts.append((order, last))
 
 
 def refuse_in_transaction(what: str) -> None:

@@ -16,13 +16,14 @@ from app.tables.books import (
     WriteBack,
 )
 from app.tables.people import Branding, Member, Merchant, SignInFlow, StripeAccount, User, WebSession
+from app.tables.trail import Audit, AuditHead, Breach, Repair
 from app.tables.work import Allowance, Cursor, Inbox, Job
 from app.tables.xero import AccountChoice, Connection, XeroBudget, XeroGrant, XeroPermit
 
 ALL = [
     User, Merchant, Member, WebSession, SignInFlow, XeroGrant, Connection, AccountChoice, XeroBudget, XeroPermit,
     StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, WriteBack, LedgerTransaction, LedgerEntry, Happening,
-    Mail, Inbox, Job, Cursor, Allowance,
+    Mail, Inbox, Job, Cursor, Allowance, Audit, AuditHead, Breach, Repair,
 ]  # fmt: skip
 
 __all__ = [
@@ -30,7 +31,10 @@ __all__ = [
     "AccountChoice",
     "Allowance",
     "Attempt",
+    "Audit",
+    "AuditHead",
     "Branding",
+    "Breach",
     "Connection",
     "Cursor",
     "Happening",
@@ -44,6 +48,7 @@ __all__ = [
     "Merchant",
     "PayLink",
     "Payment",
+    "Repair",
     "SignInFlow",
     "StripeAccount",
     "User",
