@@ -308,7 +308,7 @@ async def test_payments(shop: Shop) -> None:
 
     first, second = (await payments(shop.merchant_id, 1))["rows"]
     assert ("Visa ending 4242", "paid", "failed") == (first.method, first.status, first.xero)
-    assert (Money(194, "GBP"), "Xero said “Xero is in a mood”") == (first.fee, first.reason)
+    assert (Money(194, "GBP"), "Xero said “Xero is in a mood”") == (first.fee, first.failure.reason)
     assert ("attention", "Refunded £20.00", "") == (second.status, second.note, second.xero)
 
 

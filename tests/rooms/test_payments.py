@@ -6,6 +6,7 @@ import pytest
 
 from app.books import attempts, ledger, payments, stripe_events, writeback
 from app.core import db
+from app.core.errors import Refused
 from tests.rooms.till import Till
 
 
@@ -120,12 +121,13 @@ async def test_a_part_refund_waits_for_a_person(till: Till):
 
 
 async def test_pressing_try_again_on_a_part_refund_takes_nothing_back(till: Till):
-    """A retry of what waits for a part refund leaves the payment in Xero and goes on waiting."""
+    """What waits for a part refund cannot be tried again: the payment stays in Xero, and the way out is named."""
     payment = await till.paid(await till.invoice())
     await till.work()
     await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"], "amount": 1500})
     await till.hear()
-    await writeback.retry(till.merchant_id, (await till.write_back(payment, "reversal"))["id"])
+    with pytest.raises(Refused, match="mark this as done"):
+        await writeback.retry(till.merchant_id, (await till.write_back(payment, "reversal"))["id"])
     await till.work()
     assert 1 == len(await till.in_xero(payment["invoice"]))
     assert "refund_part" == (await till.write_back(payment, "reversal"))["reason"]

@@ -20,7 +20,7 @@ PAGES = [
 MAILS = [(stem, case) for stem, case in CASES if stem.startswith("emails/")]
 ROUTES = re.compile(
     r"^/($|#|auth/xero/login$|auth/logout$|xero/connect$|setup($|/)|invoices($|[?/])|payments($|\?)|customers($|\?)"
-    r"|settings/(branding|accounts|payments|xero)($|[?/])|writebacks/[^/]+/retry$|help($|#)|security$|privacy$|terms$|p/)"
+    r"|settings/(branding|accounts|payments|xero)($|[?/])|writebacks/[^/]+/(retry|abandon)$|help($|#)|security$|privacy$|terms$|p/)"
 )
 
 
@@ -128,7 +128,7 @@ def test_links_lead_somewhere(jinja: Environment, stem: str, case: str) -> None:
             {"Request payment for INV-2046", "Remind INV-2041", "View INV-2038", "Request payment"},
         ),
         ("app/invoices", "empty", {"Create an invoice in Xero", "Check again"}),
-        ("app/invoices", "trouble", {"Reconnect to Xero", "Fix and try again, INV-2022"}),
+        ("app/invoices", "trouble", {"Reconnect to Xero", "Fix and try again, INV-2022", "Mark as done, INV-2022"}),
         ("app/invoice", "open", {"View in Xero", "Send again", "Copy", "Poster", "Insert"}),
         ("app/invoice", "no_link", {"Request payment"}),
         ("app/request", "page", {"Send request"}),

@@ -22,6 +22,8 @@ from app.core.wake import wake
 
 Row = Mapping[str, Any]
 BRAND = "Payportal"
+# Why a write was abandoned: a person booked it, or its cause went away.
+BY_HAND, WITHDRAWN = "by_hand", "withdrawn"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _INSERT = """
@@ -76,24 +78,24 @@ async def of_payment(payment_id: UUID, kind: str) -> Row | None:
 
 
 async def park(write_back_id: int, reason: str, message: str = "") -> bool:
-    """Put it before the merchant: it cannot be written as things are."""
+    """Put it before the merchant: it cannot be written as things are, or a person must go on with what they began."""
     return await states.move(WRITE_BACK, write_back_id, "parked", reason=reason, message=message[:1000], next_at=None)
 
 
 async def give_up(write_back_id: int, message: str) -> bool:
     """Nothing is to be written any more; only for one that certainly never reached Xero."""
-    return await states.move(WRITE_BACK, write_back_id, "abandoned", message=message, next_at=None)
+    return await states.move(WRITE_BACK, write_back_id, "abandoned", reason=WITHDRAWN, message=message, next_at=None)
 
 
-async def ask_again(write_back_id: int, at: datetime | None = None) -> bool:
-    """Back to the start, now or `at`; only from `parked`. What Xero certainly never took is frozen anew.
+async def ask_again(write_back_id: int, at: datetime | None = None, source: str = "parked") -> bool:
+    """Back to the start, now or `at`; only from `source`. What Xero certainly never took is frozen anew.
 
     What Xero may have taken (`sent_at` is still set) keeps its bytes, and is searched for before it is sent.
     """
     sent = await db.fetch_value("SELECT sent_at FROM write_back WHERE id = $1", write_back_id)
     fresh = {} if sent else {"request": "", "request_sha256": "", "idempotency_key": ""}
     moved = await states.move(
-        WRITE_BACK, write_back_id, "intended", ("parked",), reason="", message="", absent_at=None, attempts=0,
+        WRITE_BACK, write_back_id, "intended", (source,), reason="", message="", absent_at=None, attempts=0,
         dead_at=None, next_at=at or now(), **fresh,
     )  # fmt: skip
     if moved:

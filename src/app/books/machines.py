@@ -67,6 +67,8 @@ WRITE_BACK = Machine(
         Edge("parked", "intended", "a person mended it", forced=True),
         Edge("parked", "confirmed", "found in Xero after all"),
         Edge("parked", "abandoned", "a person booked it by hand", forced=True),
+        Edge("abandoned", "intended", "a refund that had come back was made again", forced=True),
+        Edge("abandoned", "parked", "more was refunded after a person had booked a part", forced=True),
         Edge("confirmed", "reversed", "the payment was taken back in Xero"),
     ),
 )

@@ -56,7 +56,6 @@ async def invoice_page(clients: Clients, merchant_id: UUID, invoice_id: UUID) ->
     row = await read(merchant_id, invoice_id)
     link = await links.of_invoice(invoice_id)
     received = await db.fetch_row(_RECEIVED, invoice_id)
-    parked = await failures(merchant_id, invoice_id)
     zone = ZoneInfo(row["timezone"])
     return {
         "now": now().astimezone(zone),
@@ -66,7 +65,7 @@ async def invoice_page(clients: Clients, merchant_id: UUID, invoice_id: UUID) ->
         "requested": bool(link and link["requested_at"]),
         "settlement": _settlement(received),
         "receipt_href": _receipt(clients, link, received),
-        "failure": parked[0] if parked else None,
+        "failures": await failures(merchant_id, invoice_id),
         "recorded": not await db.fetch_value(_UNRECORDED, invoice_id),
         "events": await _events(merchant_id, invoice_id, zone),
     }

@@ -9,10 +9,10 @@ from app.core.money import Money, format_money
 from app.merchants.figures import collected_by_day, weeks
 from app.merchants.invoice_list import PAGE, pages
 from app.merchants.places import Home, home
-from app.merchants.troubles import why
+from app.merchants.troubles import by_payment
 
 _PAGE = f"""
-SELECT p.*, i.number, i.contact_name, w.id AS write_back, w.state AS write_back_state, w.reason, w.message
+SELECT p.*, i.number, i.contact_name, w.state AS write_back_state
 FROM payment p JOIN invoice i ON i.id = p.invoice
 LEFT JOIN LATERAL (SELECT * FROM write_back WHERE payment = p.id AND state <> 'abandoned'
   ORDER BY state = 'parked' DESC, kind = 'payment' DESC, id LIMIT 1) w ON TRUE
@@ -28,7 +28,6 @@ _IN_XERO = {
     "sending": "waiting",
     "unknown": "waiting",
     "confirmed": "recorded",
-    "parked": "failed",
 }
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "Amex", "discover": "Discover", "jcb": "JCB",
            "diners": "Diners Club", "unionpay": "UnionPay"}  # fmt: skip
@@ -40,19 +39,19 @@ async def payments(merchant_id: UUID, page: int) -> dict[str, Any]:
     total = await db.fetch_value("SELECT count(*) FROM payment WHERE merchant = $1", merchant_id)
     pager = pages(total, page)
     rows = await db.fetch(_PAGE, merchant_id, (pager.page - 1) * PAGE)
+    waiting = await by_payment(merchant_id)
     by_day = await collected_by_day(place)
     return {
         "now": place.now,
         "page": pager.page,
         "pager": pager,
-        "rows": [_row(place, row) for row in rows],
+        "rows": [_row(place, row, waiting) for row in rows],
         "weeks": weeks(place, by_day) if by_day else [],
     }
 
 
-def _row(place: Home, row: Any) -> SimpleNamespace:
-    state = row["write_back_state"]
-    in_xero = _IN_XERO.get(state, "") if row["state"] != "processing" else ""
+def _row(place: Home, row: Any, waiting: dict[UUID, SimpleNamespace]) -> SimpleNamespace:
+    in_xero = "failed" if row["id"] in waiting else _IN_XERO.get(row["write_back_state"], "")
     fee = Money(row["fee_minor"], row["settlement_currency"]) if row["fee_minor"] is not None else None
     return SimpleNamespace(
         id=str(row["id"]),
@@ -66,8 +65,7 @@ def _row(place: Home, row: Any) -> SimpleNamespace:
         status=_STATUS.get(row["state"], "attention"),
         note=_note(row),
         xero=in_xero,
-        reason=why(row["reason"], row["message"]) if in_xero == "failed" else "",
-        writeback_id=str(row["write_back"]) if in_xero == "failed" else "",
+        failure=waiting.get(row["id"]) if in_xero == "failed" else None,
     )
 
 

@@ -1,20 +1,19 @@
 """What needs the merchant: payments that are not in Xero, an organisation that was lost, what Stripe asks for."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
-from app.books.writeback.words import reason_of
-from app.core import db
+from app.books import writeback
+from app.books.writeback.words import Reason, reason_of
+from app.core.errors import Refused
 from app.core.html import date_long
 from app.core.money import Money
 from app.merchants import payments_setup, requirements
 from app.merchants.places import Home
 
-_PARKED = """
-SELECT w.id, w.invoice, w.reason, w.message, w.amount_minor, w.currency, i.number FROM write_back w
-JOIN invoice i ON i.id = w.invoice
-WHERE w.merchant = $1 AND w.state = 'parked' AND ($2::uuid IS NULL OR w.invoice = $2) ORDER BY w.created_at LIMIT 50
-"""
+MOST = 50
 
 
 def disconnected(place: Home) -> SimpleNamespace | None:
@@ -29,17 +28,38 @@ def disconnected(place: Home) -> SimpleNamespace | None:
 
 
 async def failures(merchant_id: UUID, invoice_id: UUID | None = None) -> list[SimpleNamespace]:
-    """Payments that could not be recorded in Xero, each with the reason in plain words; of one invoice if asked."""
-    return [
-        SimpleNamespace(
-            id=str(row["id"]),
-            invoice_id=str(row["invoice"]),
-            invoice_number=row["number"],
-            amount=Money(row["amount_minor"], row["currency"]),
-            reason=why(row["reason"], row["message"]),
-        )
-        for row in await db.fetch(_PARKED, merchant_id, invoice_id)
-    ]
+    """What could not be recorded in Xero, each with the reason and the ways out; of one invoice if asked."""
+    found = await writeback.attention(merchant_id, invoice_id)
+    return [_failure(row, reason) for row, reason in found[:MOST]]
+
+
+async def by_payment(merchant_id: UUID) -> dict[UUID, SimpleNamespace]:
+    """The first of them for each payment that has one."""
+    found = reversed(await writeback.attention(merchant_id))
+    return {row["payment"]: _failure(row, reason) for row, reason in found}
+
+
+async def failure(merchant_id: UUID, write_back_id: int) -> SimpleNamespace:
+    """One of them. Raises NotFound for a stranger's, Refused when it waits for nobody any more."""
+    found = next((one for one in await writeback.attention(merchant_id) if one[0]["id"] == write_back_id), None)
+    if found is None:
+        await writeback.own(merchant_id, write_back_id)
+        raise Refused("This is not waiting for you any more.")
+    return _failure(*found)
+
+
+def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
+    return SimpleNamespace(
+        id=str(row["id"]),
+        what=writeback.NAMES[row["kind"]],
+        invoice_id=str(row["invoice"]),
+        invoice_number=row["number"] or "No number",
+        amount=Money(row["amount_minor"], row["currency"]),
+        reason=why(row["reason"] or "unavailable", row["message"]),
+        way_out=reason.way_out + (f" The reference is {row['reference']}." if row["reason"] == "unclear" else ""),
+        can_retry=reason.retry or row["state"] != "parked",
+        by_hand=reason.by_hand and row["state"] == "parked",
+    )
 
 
 def why(code: str, message: str) -> str:

@@ -15,6 +15,7 @@ from app.merchants import letters, requests
 from app.merchants.dashboard import dashboard
 from app.merchants.invoice_list import asked
 from app.merchants.invoice_page import invoice_page, invoice_view, read
+from app.web.dialogs import either, elsewhere, in_dialog
 from app.web.render import page, render
 from app.web.viewer import Viewer, form_token
 
@@ -61,7 +62,7 @@ class InvoicesController(Controller):
         try:
             row = await requests.open_invoice(viewer.merchant_id, invoice_id)
         except Refused as refused:
-            return _elsewhere(request, f"/invoices/{invoice_id}", refused.message)
+            return elsewhere(request, f"/invoices/{invoice_id}", refused.message)
         letter, again = await requests.suggest(clients, row, viewer.given_name)
         return await _form(request, viewer, clients, row, letter, again=again)
 
@@ -78,7 +79,7 @@ class InvoicesController(Controller):
                 return await _done(request, viewer, clients, [done])
             row = await requests.open_invoice(viewer.merchant_id, invoice_id)
         except Refused as refused:
-            return _elsewhere(request, f"/invoices/{invoice_id}", refused.message)
+            return elsewhere(request, f"/invoices/{invoice_id}", refused.message)
         link = await links.of_invoice(invoice_id)
         again = bool(link and link["requested_at"])
         return await _form(request, viewer, clients, row, letter, again=again, errors=errors)
@@ -90,7 +91,7 @@ class InvoicesController(Controller):
         mail_id = form.text("mail")
         undone = _is_uuid(mail_id) and await requests.undo(viewer.merchant_id, invoice_id, UUID(mail_id))
         words = "Request taken back. No mail was sent." if undone else "Too late: the mail has gone out."
-        return _elsewhere(request, f"/invoices/{invoice_id}", words)
+        return elsewhere(request, f"/invoices/{invoice_id}", words)
 
     @post("/{invoice_id:uuid}/link")
     async def link(self, viewer: Viewer, clients: Clients, form: Form, invoice_id: UUID) -> Response[Any]:
@@ -116,9 +117,9 @@ class InvoicesController(Controller):
         """Whether the old address shall really stop working: a dialog for htmx, else a page."""
         row = await read(viewer.merchant_id, invoice_id)
         if not await links.of_invoice(invoice_id):
-            return _elsewhere(request, f"/invoices/{invoice_id}", "There is no payment link yet.")
-        context = {"in_dialog": _in_dialog(request), "invoice": invoice_view(clients, row)}
-        return await _either(request, viewer, clients, "app/replace_link", 200, context)
+            return elsewhere(request, f"/invoices/{invoice_id}", "There is no payment link yet.")
+        context = {"in_dialog": in_dialog(request), "invoice": invoice_view(clients, row)}
+        return await either(request, viewer, clients, "app/replace_link", 200, context)
 
     @post("/{invoice_id:uuid}/refresh")
     async def refresh(self, viewer: Viewer, clients: Clients, form: Form, invoice_id: UUID) -> Response[Any]:
@@ -141,20 +142,6 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _in_dialog(request: AnyRequest) -> bool:
-    return request.headers.get("hx-request") == "true"
-
-
-def _elsewhere(request: AnyRequest, path: str, words: str) -> Response[Any]:
-    """To another page with one line; from a dialog the browser itself must go there."""
-    response = see_other(path, words)
-    if not _in_dialog(request):
-        return response
-    going: Response[Any] = Response("", media_type=MediaType.HTML, headers={"HX-Redirect": path})
-    going.cookies = response.cookies
-    return going
-
-
 async def _form(
     request: AnyRequest,
     viewer: Viewer,
@@ -166,27 +153,17 @@ async def _form(
     errors: dict[str, str] | None = None,
 ) -> Response[Any]:
     context = {
-        "in_dialog": _in_dialog(request),
+        "in_dialog": in_dialog(request),
         "invoice": invoice_view(clients, row),
         "requested": again,
         "values": letter.values(),
         "errors": errors or {},
         "can_attach": True,
     }
-    return await _either(request, viewer, clients, "app/request", 422 if errors else 200, context)
+    return await either(request, viewer, clients, "app/request", 422 if errors else 200, context)
 
 
 async def _done(request: AnyRequest, viewer: Viewer, clients: Clients, done: list[requests.Requested]) -> Response[Any]:
     named = [replace(one, number=one.number or "No number") for one in done]
-    context = {"in_dialog": _in_dialog(request), "requests": named}
-    return await _either(request, viewer, clients, "app/request_done", 200, context)
-
-
-async def _either(
-    request: AnyRequest, viewer: Viewer, clients: Clients, name: str, status: int, context: dict[str, Any]
-) -> Response[Any]:
-    """The content of a dialog for htmx, else a page with its frame."""
-    if not context["in_dialog"]:
-        return await page(request, name, viewer=viewer, status_code=status, **context)
-    html = render(request, name, csrf_token=form_token(clients, viewer), **context)
-    return Response(html, status_code=status, media_type=MediaType.HTML)
+    context = {"in_dialog": in_dialog(request), "requests": named}
+    return await either(request, viewer, clients, "app/request_done", 200, context)

@@ -77,3 +77,16 @@ KOWHAI = Thing(
 COLLECTED = (285000, 412000, 338000, 501000, 396000, 448000, 312000, 490000, 524000, 618000, 701200)
 FIRST_WEEK = date(2026, 9, 7)
 WEEKS = [(date.fromordinal(FIRST_WEEK.toordinal() + 7 * i), gbp(minor)) for i, minor in enumerate(COLLECTED)]
+
+
+FAILURE = Thing(
+    id="w1",
+    what="payment",
+    invoice_id=INVOICE_ID,
+    invoice_number="INV-2022",
+    amount=gbp(8640),
+    reason="the period is locked in Xero",
+    way_out="Move the lock date in Xero and try again, or record it there and mark this as done.",
+    can_retry=True,
+    by_hand=True,
+)

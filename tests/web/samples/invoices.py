@@ -4,7 +4,21 @@ from datetime import date, datetime
 from types import SimpleNamespace as Thing
 from typing import Any
 
-from tests.web.samples.frame import FRAME, HARROW, INVOICE_ID, KOWHAI, NOW, TODAY, TOKEN, WEEKS, Context, at, gbp, shell
+from tests.web.samples.frame import (
+    FAILURE,
+    FRAME,
+    HARROW,
+    INVOICE_ID,
+    KOWHAI,
+    NOW,
+    TODAY,
+    TOKEN,
+    WEEKS,
+    Context,
+    at,
+    gbp,
+    shell,
+)
 
 
 def row(number: str, customer: str, due: date, amount: int, status: str, action: str, total: int = 0) -> Thing:
@@ -83,15 +97,7 @@ TROUBLE: Context = {
     "disconnected": Thing(connection_id="c1", at=at(22, 9, 14), organisation="Harrow & Finch Joinery Ltd"),
     "attention": "Stripe needs your date of birth by 1 December 2026.",
     "attention_href": "/setup",
-    "failures": [
-        Thing(
-            id="w1",
-            invoice_id=INVOICE_ID,
-            invoice_number="INV-2022",
-            amount=gbp(8640),
-            reason="the period is locked in Xero",
-        )
-    ],
+    "failures": [FAILURE],
     "shell": shell(xero="disconnected"),
 }
 
@@ -151,7 +157,7 @@ def invoice(**over: Any) -> Context:
         "requested": True,
         "settlement": None,
         "receipt_href": "",
-        "failure": None,
+        "failures": [],
         "recorded": False,
         "events": STORY,
     }
@@ -222,12 +228,16 @@ PAGES: dict[str, dict[str, Context]] = {
         "open": invoice(),
         "no_link": invoice(link=None, requested=False, invoice=merchant_invoice(status="new")),
         "paid": invoice(**PAID),
-        "failure": invoice(failure=Thing(id="w1", reason="The period is locked in Xero")),
+        "failure": invoice(failures=[FAILURE]),
     },
     "app/request": {
         "page": request(),
         "dialog": request(in_dialog=True, shell=None),
         "errors": request(errors={"to": "Add an email address, or copy the link instead."}, requested=True),
+    },
+    "app/mark_done": {
+        "page": FRAME | {"in_dialog": False, "failure": FAILURE, "back": f"/invoices/{INVOICE_ID}"},
+        "dialog": {"csrf_token": "", "in_dialog": True, "failure": FAILURE, "back": f"/invoices/{INVOICE_ID}"},
     },
     "app/replace_link": {
         "page": FRAME | {"in_dialog": False, "invoice": Thing(id=INVOICE_ID, number="INV-2041")},

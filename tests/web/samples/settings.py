@@ -5,7 +5,7 @@ from types import SimpleNamespace as Thing
 from typing import Any
 
 from app.core.money import Money
-from tests.web.samples.frame import FRAME, INVOICE_ID, NOW, WEEKS, Context, at, gbp
+from tests.web.samples.frame import FAILURE, FRAME, INVOICE_ID, NOW, WEEKS, Context, at, gbp
 
 CHOICES = [("610", "Stripe clearing (610)"), ("090", "Business current (090)")]
 CURRENCIES = [
@@ -129,8 +129,7 @@ def payment(id: str, status: str, xero: str, **over: Any) -> Thing:
         "at": at(22, 9, 12),
         "method": "Visa ending 4242",
         "note": "",
-        "reason": "",
-        "writeback_id": "",
+        "failure": None,
     }
     return Thing(id=id, status=status, xero=xero, **(values | over))
 
@@ -139,7 +138,7 @@ PAYMENTS = [
     payment("1", "paid", "recorded"),
     payment("2", "processing", "", fee=None, method="Bank debit ending 6789"),
     payment("3", "paid", "waiting"),
-    payment("4", "paid", "failed", reason="The period is locked in Xero", writeback_id="w1"),
+    payment("4", "paid", "failed", failure=FAILURE),
     payment("5", "failed", "", note="The bank declined it", fee=None),
     payment("6", "attention", "recorded", note="Refunded £20.00"),
 ]

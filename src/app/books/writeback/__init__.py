@@ -1,7 +1,7 @@
 """Writing into the merchant's books in Xero, with exactly one effect, whatever breaks."""
 
-from app.books.writeback.parked import abandon, account_chosen, attention, resume, retry
+from app.books.writeback.parked import NAMES, abandon, account_chosen, attention, own, resume, retry
 from app.books.writeback.sending import send
 from app.books.writeback.words import reason_of
 
-__all__ = ["abandon", "account_chosen", "attention", "reason_of", "resume", "retry", "send"]
+__all__ = ["NAMES", "abandon", "account_chosen", "attention", "own", "reason_of", "resume", "retry", "send"]

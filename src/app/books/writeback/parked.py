@@ -16,6 +16,8 @@ from app.core.wake import wake
 
 Row = Mapping[str, Any]
 log = structlog.get_logger()
+# What a write is about, as people call it.
+NAMES = {"payment": "payment", "fee": "fee", "reversal": "refund"}
 
 _WAITING = """
 SELECT w.id, w.kind, w.state, w.reason, w.message, w.reference, w.amount_minor, w.currency, w.invoice, w.payment,
@@ -33,8 +35,10 @@ async def attention(merchant_id: UUID, invoice_id: UUID | None = None) -> list[t
 
 
 async def retry(merchant_id: UUID, write_back_id: int) -> None:
-    """Try again, with the request made anew from today's choices. Raises NotFound for anybody else's, Refused if not waiting."""
-    row = await _own(merchant_id, write_back_id)
+    """Try again, with the request made anew from today's choices. Raises NotFound for anybody else's, Refused if no use."""
+    row = await own(merchant_id, write_back_id)
+    if row["state"] == "parked" and not reason_of(row["reason"]).retry:
+        raise Refused(f"Trying again does not help here. {reason_of(row['reason']).way_out}")
     async with db.transaction():
         if row["state"] == "parked":
             await intents.ask_again(write_back_id)
@@ -50,16 +54,19 @@ async def retry(merchant_id: UUID, write_back_id: int) -> None:
 
 async def abandon(merchant_id: UUID, write_back_id: int, actor: str) -> None:
     """A person says that it is done by hand: nothing will be written. `actor` is that person's name, for the timeline."""
-    row = await _own(merchant_id, write_back_id)
+    row = await own(merchant_id, write_back_id)
+    if row["state"] == "parked" and not reason_of(row["reason"]).by_hand:
+        raise Refused(reason_of(row["reason"]).way_out)
     async with db.transaction():
         moved = await states.move(
-            WRITE_BACK, write_back_id, "abandoned", ("parked",), next_at=None, message=f"Marked as done by {actor}."
-        )
+            WRITE_BACK, write_back_id, "abandoned", ("parked",), next_at=None, dead_at=None, reason=intents.BY_HAND,
+            message=f"Marked as done by {actor}.",
+        )  # fmt: skip
         if not moved:
             raise Refused("This is not waiting for you any more.")
-        what = "The refund" if row["kind"] == "reversal" else "The payment"
+        what = NAMES[row["kind"]].capitalize()
         await timeline.add(
-            merchant_id, row["invoice"], "recorded", "Marked as done", f"{what} was booked by hand, says {actor}"
+            merchant_id, row["invoice"], "recorded", "Marked as done", f"{what} booked by hand, says {actor}"
         )
         await live.announce(merchant_id)
         await live.announce(row["invoice"])
@@ -92,7 +99,8 @@ async def account_chosen(connection_id: UUID) -> int:
     return len(rows)
 
 
-async def _own(merchant_id: UUID, write_back_id: int) -> Row:
+async def own(merchant_id: UUID, write_back_id: int) -> Row:
+    """The merchant's write-back. Raises NotFound for anybody else's."""
     row: Row | None = await db.fetch_row(
         "SELECT * FROM write_back WHERE id = $1 AND merchant = $2", write_back_id, merchant_id
     )

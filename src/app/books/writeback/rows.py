@@ -122,11 +122,16 @@ async def move(item: Item, target: str, **also: object) -> Row:
     columns = "".join(f", {name} = ${at}" for at, name in enumerate(also, start=5))
     row: Row | None = await db.fetch_row(
         f"UPDATE write_back SET state = $3{columns} WHERE id = $1 AND fence = $2 AND state = ANY($4) RETURNING *",
-        item.claim.id, item.claim.fence, target, WRITE_BACK.sources(target), *also.values(),
+        item.claim.id, item.claim.fence, target, _worked(target), *also.values(),
     )  # fmt: skip
     if row is None:
         raise Fenced
     return row
+
+
+def _worked(target: str) -> list[str]:
+    """From which states a worker may go there: forced edges are a person's."""
+    return [edge.source for edge in WRITE_BACK.edges if edge.target == target and not edge.forced]
 
 
 async def note(item: Item, **columns: object) -> None:

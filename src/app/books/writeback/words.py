@@ -5,15 +5,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`short` completes "1 payment could not be recorded in Xero: …"; `way_out` says what to do, as a sentence."""
+    """`short` completes "1 payment could not be recorded in Xero: …"; `way_out` says what to do, as a sentence.
+
+    `retry` says that trying again can help, `by_hand` that the merchant may book it and mark it as done.
+    """
 
     short: str
     way_out: str
+    retry: bool = True
+    by_hand: bool = False
 
 
 REASONS: dict[str, Reason] = {
     "period_locked": Reason(
-        "the period is locked in Xero", "Move the lock date in Xero to before the day of the payment, then try again."
+        "the period is locked in Xero",
+        "Move the lock date in Xero to before that day and try again, or record it there on another day and mark this as done.",
+        by_hand=True,
     ),
     "account_missing": Reason(
         "no account is chosen for payments in this currency", "Choose an account under Settings, then try again."
@@ -24,27 +31,35 @@ REASONS: dict[str, Reason] = {
     ),
     "invoice_voided": Reason(
         "the invoice was voided in Xero",
-        "Refund the customer in Stripe, or record the money on another invoice in Xero and mark this as done.",
+        "Refund the customer, or record the money on another invoice in Xero and mark this as done.",
+        retry=False,
+        by_hand=True,
     ),
     "invoice_paid": Reason(
-        "the invoice was paid another way in Xero",
-        "Refund the customer in Stripe, or remove the other payment in Xero and try again.",
+        "the invoice was already paid in Xero",
+        "Refund the customer, or record an overpayment in Xero and mark this as done. If the other payment was a mistake, "
+        "remove it in Xero and try again.",
+        by_hand=True,
     ),
     "invoice_not_approved": Reason(
         "the invoice is not approved in Xero", "Approve the invoice in Xero, then try again."
     ),
     "invoice_gone": Reason(
         "Xero no longer has this invoice",
-        "Refund the customer in Stripe, or record the money elsewhere in Xero and mark this as done.",
+        "Refund the customer, or record the money elsewhere in Xero and mark this as done.",
+        retry=False,
+        by_hand=True,
     ),
     "currency_changed": Reason(
         "the invoice is in another currency in Xero now",
-        "Refund the customer in Stripe, or record the money elsewhere in Xero and mark this as done.",
+        "Refund the customer, or record the money elsewhere in Xero and mark this as done.",
+        retry=False,
+        by_hand=True,
     ),
     "overpaid": Reason(
         "the customer paid more than is left on the invoice",
-        "Refund the difference in Stripe and the rest is recorded by itself, or record an overpayment in Xero and mark this "
-        "as done.",
+        "Refund the difference and the rest is recorded by itself, or record an overpayment in Xero and mark this as done.",
+        by_hand=True,
     ),
     "currency_not_enabled": Reason(
         "this currency is not switched on in Xero", "Add the currency in Xero, then try again."
@@ -54,17 +69,25 @@ REASONS: dict[str, Reason] = {
     "refund_part": Reason(
         "part of the payment was refunded in Stripe",
         "Record the refund in Xero, for example as a credit note, then mark this as done.",
+        retry=False,
+        by_hand=True,
     ),
     "reconciled": Reason(
         "the payment is reconciled in Xero, so it cannot be taken back",
         "Unreconcile it in Xero and try again, or record the refund there and mark this as done.",
+        by_hand=True,
     ),
     "unclear": Reason(
-        "Xero has not said for a long time whether it took the payment",
+        "Xero has not said for a long time whether it took it",
         "Look for the reference in Xero. Try again, or mark this as done if it is there.",
+        by_hand=True,
     ),
     "unavailable": Reason("Xero could not be reached for a long time", "Try again."),
-    "other": Reason("Xero did not accept it", "Put right what Xero says, then try again."),
+    "other": Reason(
+        "Xero did not accept it",
+        "Put right what Xero says and try again, or record it in Xero yourself and mark this as done.",
+        by_hand=True,
+    ),
 }
 
 

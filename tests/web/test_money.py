@@ -1,0 +1,72 @@
+"""What merchants do about money, on the pages: mark as done, refund, look at payouts."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from tests.fixtures.database import Postgres
+from tests.fixtures.product import Product
+from tests.fixtures.sandbox import SandboxServer
+from tests.web.shops import database_of
+from tests.world import Customer, Merchant, truth, until
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def owner(site: Product) -> Iterator[Merchant]:
+    """Hannah, with everything set up and synced."""
+    made = Merchant(site.url)
+    with closing(made.http):
+        made.set_up()
+        made.invoice_path("INV-2041")
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _calls_to_spare(site: Product, postgres: Postgres) -> None:
+    """Tests hurry more than people: Xero's minute begins anew before each."""
+    postgres.run("UPDATE xero_budget SET minute_used = 0", database_of(site.env["DATABASE_URL"]))
+
+
+@pytest.fixture
+def outside(_sandbox: SandboxServer) -> SandboxServer:
+    """Where people work in Xero and Stripe."""
+    return _sandbox
+
+
+def control(sandbox: SandboxServer, path: str, **fields: object) -> dict:
+    """A deed at the sandbox."""
+    reply = httpx.post(f"{sandbox.url}{path}", json=fields, timeout=20)
+    return reply.raise_for_status().json()
+
+
+def paid(owner: Merchant, sandbox: SandboxServer, amount: str = "100.00") -> tuple[str, str]:
+    """A fresh invoice, paid in full by card and recorded in Xero: its page and its number."""
+    number = control(sandbox, "/_xero/organisations/harrow/invoices", amount=amount)["number"]
+    page = owner.invoice_path(number)
+    customer = Customer()
+    with closing(customer.http):
+        customer.pay(owner.pay_link(number))
+    until(lambda: "Paid and up to date in Xero" in owner.open(page).text, "the invoice to be paid")
+    return page, number
+
+
+def charge_of(sandbox: SandboxServer) -> str:
+    """The charge that was made last."""
+    return str(truth(sandbox.url)["stripe"]["charges"][-1]["id"])
+
+
+def test_mark_as_done(owner: Merchant, outside: SandboxServer) -> None:
+    """A part refund waits with its reason; the merchant is asked once more, and then it is done."""
+    page, _ = paid(owner, outside)
+    control(outside, "/_stripe/refunds", charge=charge_of(outside), amount=1500)
+    until(lambda: "1 refund could not be recorded in Xero" in owner.open(page).text, "the refund to wait")
+    assert "Fix and try again" not in owner.text
+    owner.follow("Mark as done")
+    assert "Mark this as done?" in owner.text
+    owner.press("Mark as done")
+    assert "Marked as done" in owner.text
+    assert "could not be recorded" not in owner.text
