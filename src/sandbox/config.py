@@ -66,7 +66,9 @@ class XeroApp(msgspec.Struct, forbid_unknown_fields=True):
     app_name: str = "Payportal"
     redirect_uris: list[str] = msgspec.field(default_factory=list)
     scopes_allowed: list[str] = msgspec.field(default_factory=lambda: list(GRANULAR_SCOPES))
+    client_credentials_scopes: list[str] = msgspec.field(default_factory=lambda: ["app.connections"])
     connections_max: int = 5
+    certified: bool = False
     webhook_url: str | None = None
     webhook_key: str | None = None
     webhook_categories: list[str] = msgspec.field(default_factory=lambda: ["INVOICE", "CONTACT"])

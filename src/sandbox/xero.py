@@ -10,6 +10,7 @@ from sandbox.xero_accounting import (
     Kit,
     accounts,
     bank,
+    batch_payments,
     contacts,
     credits,  # noqa: A004 - Xero's word
     invoice_parts,
@@ -31,7 +32,7 @@ from sandbox.xero_tokens import Tokens
 from sandbox.xero_webhooks import XeroWebhooks
 
 SETTINGS = (settings, accounts, themes, payment_services, contacts)
-MONEY = (invoices, invoice_writes, invoice_parts, payments, bank, transfers, credits)
+MONEY = (invoices, invoice_writes, invoice_parts, payments, batch_payments, bank, transfers, credits)
 NOUNS = (*SETTINGS, *MONEY)
 
 

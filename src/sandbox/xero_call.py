@@ -194,7 +194,7 @@ class Door:
             raise Refused(world, 401, expired(claims["exp"]), "access token expired")
         tenant = request.headers.get("xero-tenant-id", "")
         organisation = world.store.get("xero.organisation", tenant)
-        if organisation is None or connection_of(world, claims["xero_userid"], tenant) is None:
+        if organisation is None or connection_of(world, claims.get("xero_userid", ""), tenant) is None:
             raise Refused(world, 403, "AuthenticationUnsuccessful", "tenant not connected, or no tenant id")
         enough = {scope, f"{scope}.read"} if request.method == "GET" else {scope}
         if not enough & set(claims["scope"]):

@@ -22,6 +22,8 @@ from sandbox.xero_connections import connect, connection_of
 Web = Request[Any, Any, Any]
 COOKIE = "sandbox_xero_login"
 AUTHORIZE = "/xero/login/identity/connect/authorize"
+# "Each organisation can be connected to at most two uncertified apps" (Xero, OAuth2 limits).
+UNCERTIFIED_MAX = 2
 OPENID = {"openid", "profile", "email", "offline_access"}
 SCOPE_WORDS = {
     "openid": "Sign you in",
@@ -116,6 +118,10 @@ def _back(query: dict[str, str], values: dict[str, str]) -> Redirect:
 
 def _open_connections(world: World) -> int:
     return len({row["tenant"] for row in world.store.all("xero.connection")})
+
+
+def _other_apps(world: World, tenant: str | None) -> int:
+    return int((world.store.get("xero.organisation", tenant) or {}).get("other_apps", 0))
 
 
 @get(AUTHORIZE)
@@ -230,6 +236,8 @@ async def answer_consent(world: World, request: Web) -> Response[Any]:
         new = not any(world.store.find("xero.connection", tenant=tenant))
         if new and _open_connections(world) >= world.config.xero.connections_max:
             return see_other(again + quote("This app has reached its limit of connected organisations"))
+        if new and _other_apps(world, tenant) >= UNCERTIFIED_MAX and not world.config.xero.certified:
+            return see_other(again + quote("This organisation is already connected to two uncertified apps"))
     else:
         tenant = None
     world.store.delete("xero.pending", row["id"])

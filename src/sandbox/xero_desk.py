@@ -161,6 +161,14 @@ class Desk:
                 self._world.store.put("xero.theme", theme["id"], theme)
         return service
 
+    def set_other_apps(self, organisation: Obj, given: Obj) -> Obj:
+        """How many uncertified apps of others the organisation has connected; Xero lets it have two in all."""
+        try:
+            organisation["other_apps"] = max(0, int(given.get("count") or 0))
+        except ValueError as problem:
+            raise refused("count is a whole number.") from problem
+        return self._world.store.put("xero.organisation", organisation["id"], organisation)
+
     def disconnect(self, organisation: Obj) -> Obj:
         """Disconnect the app from Xero's side, for everyone: nobody is told."""
         rows = list(self._world.store.find("xero.connection", tenant=organisation["id"]))
@@ -220,6 +228,7 @@ def _actions(desk: Desk) -> list[tuple[str, str, Act]]:
         ("organisations", "invoices", desk.create_invoice),
         ("organisations", "lock", desk.lock),
         ("organisations", "payment_url", desk.paste_payment_url),
+        ("organisations", "other_apps", desk.set_other_apps),
         ("organisations", "disconnect", lambda row, _given: desk.disconnect(row)),
         ("invoices", "change", desk.change_invoice),
         ("invoices", "approve", lambda row, _given: desk.set_status(row, "AUTHORISED")),

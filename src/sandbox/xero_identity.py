@@ -131,7 +131,21 @@ def _exchange(world: World, tokens: Tokens, form: dict[str, str]) -> dict[str, A
             world.store.put("xero.refresh", row["id"], row)
         user = world.store.get("xero.user", row["user"]) or {}
         return _grant(world, tokens, user, row, None)
-    raise TokenError("unauthorized_client" if kind == "client_credentials" else "unsupported_grant_type", kind)
+    if kind == "client_credentials":
+        return _machine(world, tokens, form.get("scope", "").split())
+    raise TokenError("unsupported_grant_type", kind)
+
+
+def _machine(world: World, tokens: Tokens, scopes: list[str]) -> dict[str, Any]:
+    """A token for the app itself, for managing connections; an app without such scopes has not this grant."""
+    app = world.config.xero
+    if not app.client_credentials_scopes:
+        raise TokenError("unauthorized_client", "this app may not use client_credentials")
+    if not scopes or not set(scopes) <= set(app.client_credentials_scopes):
+        raise TokenError("invalid_scope", "client_credentials with a scope the app does not have")
+    access = tokens.machine(scopes, app.client_id)
+    told = {"access_token": access, "expires_in": ACCESS_SECONDS, "token_type": "Bearer"}
+    return {**told, "scope": " ".join(scopes)}
 
 
 def _json(value: Any, status: int = 200) -> Response[bytes]:
@@ -189,7 +203,7 @@ def routes(tokens: Tokens) -> list[ControllerRouterHandler]:
     @get(["/xero/identity/connect/userinfo", "/xero/login/identity/connect/userinfo"])
     async def userinfo(world: World, request: Web) -> Response[bytes]:
         claims = tokens.verify(request.headers.get("authorization", "").removeprefix("Bearer "))
-        if claims is None or claims["exp"] <= world.clock.timestamp():
+        if claims is None or claims["exp"] <= world.clock.timestamp() or "xero_userid" not in claims:
             return _json({"error": "invalid_token"}, 401)
         user = world.store.get("xero.user", claims["xero_userid"]) or {}
         return _json({"sub": user["sub"], "xero_userid": user["id"], **named(user, claims["scope"])})

@@ -30,6 +30,7 @@ def declare_indexes(world: World) -> None:
     for kind in (
         *("account", "theme", "taxrate", "contact", "invoice", "payment", "creditnote", "overpayment", "prepayment"),
         *("banktransaction", "banktransfer", "paymentservice", "currency", "allocation"),
+        "batchpayment",
     ):
         world.store.index(f"xero.{kind}", "tenant", lambda row: row["tenant"])
     world.store.index("xero.invoice", "number", lambda row: (row["tenant"], row["type"], row["number"]))
@@ -158,6 +159,7 @@ def truth(world: World) -> dict[str, Any]:
     return {
         "payments": [_told(world, row) for row in world.store.all("xero.payment")],
         "bank_transactions": world.store.all("xero.banktransaction"),
+        "batch_payments": world.store.all("xero.batchpayment"),
         "bank_transfers": world.store.all("xero.banktransfer"),
         "allocations": world.store.all("xero.allocation"),
     }

@@ -63,6 +63,13 @@ class Tokens:
         }
         return self._sign(claims)
 
+    def machine(self, scopes: list[str], client_id: str) -> str:
+        """A 30-minute bearer token of the app itself: no user, no tenant."""
+        now = int(self._world.clock.timestamp())
+        claims = {"nbf": now, "exp": now + ACCESS_SECONDS, "iss": self.issuer, "aud": f"{self.issuer}/resources"}
+        jti = self._world.ids.token("", 32, "0123456789ABCDEF")
+        return self._sign({**claims, "client_id": client_id, "jti": jti, "scope": scopes})
+
     def identity(self, user: Obj, scopes: list[str], client_id: str, access: str, nonce: str | None) -> str:
         """A 5-minute id_token; e-mail and names only with their scopes, never ``email_verified``."""
         now = int(self._world.clock.timestamp())

@@ -214,3 +214,41 @@ def test_a_new_app_may_connect_five_organisations(sandbox: Sandbox) -> None:
     person = Person(sandbox).connect(HARROW)
     page = person.consent(person.authorize(), "Wren & Marlow Physio Pty Ltd")
     assert "reached its limit" in page.text
+
+
+def test_the_app_itself_may_manage_connections_only(hannah: Person) -> None:
+    """client_credentials gives a token without a user for app.connections; it opens no organisation."""
+    token = hannah.token(grant_type="client_credentials", scope="app.connections").json()
+    assert {"access_token", "expires_in", "token_type", "scope"} == set(token)
+    bearer = {"authorization": f"Bearer {token['access_token']}"}
+    rows = hannah.browser.get("/xero/api/connections", headers=bearer).json()
+    assert [hannah.tenant] == [row["tenantId"] for row in rows]
+    refused = hannah.api("GET", "/Organisation", headers=bearer)
+    assert (403, "AuthenticationUnsuccessful") == (refused.status_code, refused.json()["Detail"])
+    assert hannah.browser.get("/xero/identity/connect/userinfo", headers=bearer).status_code == 401
+    gone = hannah.browser.delete(f"/xero/api/connections/{rows[0]['id']}", headers=bearer)
+    assert (204, []) == (gone.status_code, hannah.connections())
+
+
+def test_client_credentials_are_refused_as_documented(hannah: Person) -> None:
+    """A scope the app does not have is invalid_scope; an app type without the grant is unauthorized_client."""
+    for scope in ("accounting.payments", "app.connections accounting.invoices", ""):
+        refused = hannah.token(grant_type="client_credentials", scope=scope)
+        assert (400, {"error": "invalid_scope"}) == (refused.status_code, refused.json())
+    hannah.sandbox.config(client_credentials_scopes=[])
+    refused = hannah.token(grant_type="client_credentials", scope="app.connections")
+    hannah.sandbox.config(client_credentials_scopes=["app.connections"])
+    assert (400, {"error": "unauthorized_client"}) == (refused.status_code, refused.json())
+
+
+def test_two_uncertified_apps_per_organisation(sandbox: Sandbox) -> None:
+    """An organisation with two uncertified apps takes no third, unless the app is certified."""
+    person = Person(sandbox)
+    sandbox.control("POST", "/_xero/organisations/harrow/other_apps", {"count": "2"})
+    page = person.sign_in(person.authorize())
+    refused = person.consent(page, "Harrow & Finch Joinery Ltd")
+    assert "already connected to two uncertified apps" in refused.text
+    sandbox.config(certified=True)
+    connected = Person(sandbox).connect("Harrow & Finch Joinery Ltd")
+    sandbox.config(certified=False)
+    assert len(connected.connections()) == 1
