@@ -1,6 +1,8 @@
 """The look of a merchant's pages: logos drawn again, colours that read, words within their limits."""
 
 import io
+import struct
+import zlib
 from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
@@ -40,6 +42,21 @@ def picture(size: tuple[int, int] = (400, 100), kind: str = "PNG", **options: ob
     return out.getvalue()
 
 
+def bomb() -> bytes:
+    """A small PNG whose first lines promise 50,000 × 50,000 pixels."""
+    raw = picture()
+    size = b"IHDR" + struct.pack(">II", 50_000, 50_000) + raw[24:29]
+    return raw[:12] + size + struct.pack(">I", zlib.crc32(size)) + raw[33:]
+
+
+def huge_canvas() -> bytes:
+    """A WebP whose canvas was made huge by a few flipped bits."""
+    notes = Image.Exif()
+    notes[0x010E] = "so that it has a canvas of its own"
+    raw = picture(kind="WEBP", exif=notes)
+    return raw[:24] + b"\xff\x7f\x00\xff\x7f\x00" + raw[30:]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_kinds(kind: str) -> None:
     """PNG, JPEG and WebP come out as a PNG for dense screens, with the size it is shown at."""
@@ -66,8 +83,10 @@ def test_shapes(size: tuple[int, int], width: int) -> None:
         (b"", "not a picture we can read"),
         (picture((2001, 1000)), "2 million pixels"),
         (b"\x89PNG" + b"\x00" * 1_000_001, "1 MB or less"),
+        (bomb(), "2 million pixels"),
+        (huge_canvas(), "2 million pixels"),
     ],
-    ids=["svg", "svg in capitals", "gif", "cut off", "empty", "too many pixels", "too many bytes"],
+    ids=["svg", "svg in capitals", "gif", "cut off", "empty", "too many pixels", "too many bytes", "bomb", "canvas"],
 )
 def test_refused(raw: bytes, words: str) -> None:
     """What is no small picture is refused in words that say what to do."""

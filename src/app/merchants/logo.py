@@ -8,7 +8,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from app.core.errors import Refused
 
@@ -18,6 +18,7 @@ HEIGHT, WIDTH = 44, 240  # as shown, in CSS pixels
 _SHARP = 2  # drawn at twice the shown size, for dense screens
 _BUDGET = 20_000
 _FORMATS = ("PNG", "JPEG", "WEBP")
+_TOO_MANY = "Choose a smaller picture: 2 million pixels at most, such as 2000 × 1000."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class Logo:
 
 
 def make(raw: bytes) -> Logo:
-    """The uploaded picture as a PNG, 44 CSS pixels high and at most 240 wide; raises Refused in words for the form."""
+    """The uploaded picture as a PNG, 44 CSS pixels high and at most 240 wide; raises Refused in words for the form.
+
+    Decoding takes a while: call it in a thread.
+    """
     if len(raw) > MAX_BYTES:
         raise Refused("Choose a picture of 1 MB or less.")
     if _looks_like_svg(raw):
@@ -53,10 +57,14 @@ def _open(raw: bytes) -> Image.Image:
             warnings.simplefilter("ignore")
             image: Image.Image = Image.open(io.BytesIO(raw), formats=_FORMATS)
             if image.width * image.height > MAX_PIXELS:
-                raise Refused("Choose a smaller picture: 2 million pixels at most, such as 2000 × 1000.")
+                raise Refused(_TOO_MANY)
             image.load()
             return ImageOps.exif_transpose(image).convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except Refused:
+        raise
+    except Image.DecompressionBombError as error:  # it says how large it is before we could look
+        raise Refused(_TOO_MANY) from error
+    except Exception as error:  # decoders fed with damaged files raise whatever they like
         raise Refused("This file is not a picture we can read. Choose a PNG, JPG or WebP file.") from error
 
 
