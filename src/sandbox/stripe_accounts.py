@@ -158,6 +158,10 @@ def _merge(old: Obj, new: Obj) -> None:
 def show(account: Obj, include: list[str]) -> Obj:
     """The v2 answer: parts not in ``include`` are null."""
     shown = copied(account)
+    for part in (shown["identity"].get("business_details"), shown["identity"].get("individual")):
+        # Numbers are written, never read back: only their type is told.
+        for number in (part or {}).get("id_numbers") or []:
+            number.pop("value", None)
     if any(part.startswith("configuration.") for part in include):
         merchant = merchant_view(account) if "configuration.merchant" in include else None
         shown["configuration"] = {"customer": None, "merchant": merchant, "recipient": None}

@@ -152,20 +152,34 @@ def own_account(call: Call) -> Obj:
 
 
 def _platform(call: Call) -> Obj:
+    lists = ("alternatives", "currently_due", "errors", "eventually_due", "past_due", "pending_verification")
+    nothing: Obj = {"current_deadline": None, "disabled_reason": None} | {name: [] for name in lists}
+    id = call.stripe.platform_id()
     return {
-        "id": call.stripe.platform_id(),
+        "id": id,
         "object": "account",
         "business_profile": {"name": "Platform", "url": None},
+        "business_type": "company",
         "capabilities": {"card_payments": "active", "transfers": "active"},
         "charges_enabled": True,
         "controller": {"type": "account"},
         "country": "US",
+        "created": 1_700_000_000,
         "default_currency": "usd",
         "details_submitted": True,
         "email": "platform@example.com",
+        "external_accounts": {
+            "object": "list",
+            "data": [],
+            "has_more": False,
+            "url": f"/v1/accounts/{id}/external_accounts",
+        },
+        "future_requirements": nothing,
         "metadata": {},
         "payouts_enabled": True,
+        "requirements": nothing,
         "settings": {"dashboard": {"display_name": "Platform", "timezone": "Etc/UTC"}},
+        "tos_acceptance": {"date": None},
         "type": "standard",
     }
 
