@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
-from litestar.middleware import DefineMiddleware
 from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
 
 from app.clients.bundle import open_clients
 from app.core import db, html
@@ -28,7 +29,6 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 
 def create_app(settings: Settings) -> Litestar:
     """The application; the database must be configured and migrated. Without a broker it also does the work itself."""
-    csp = policy([settings.stripe_pages_url, settings.stripe_connect_url, settings.xero_login_url])
     app = Litestar(
         route_handlers=[*ROUTES, *CUSTOMER_ROUTES, _static()],
         dependencies={
@@ -38,7 +38,6 @@ def create_app(settings: Settings) -> Litestar:
         },
         exception_handlers=HANDLERS,
         lifespan=[_lifespan(settings)],
-        middleware=[DefineMiddleware(SecurityHeaders, csp=csp, secure=settings.secure)],
         compression_config=CompressionConfig(backend="gzip", minimum_size=600, exclude=["/events", "/webhooks"]),
         request_max_body_size=2_500_000,
         openapi_config=None,
@@ -47,6 +46,13 @@ def create_app(settings: Settings) -> Litestar:
     app.state.jinja = html.environment()
     app.state.settings = settings
     return app
+
+
+def secured(app: Litestar) -> ASGIApp:
+    """The application as it is served: with the security headers around everything."""
+    settings: Settings = app.state.settings
+    csp = policy([settings.stripe_pages_url, settings.stripe_connect_url, settings.xero_login_url])
+    return cast("ASGIApp", SecurityHeaders(app, csp=csp, secure=settings.secure))
 
 
 def _static() -> Router:

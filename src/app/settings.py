@@ -3,7 +3,9 @@
 `docs/operations.md` and `.env.example` list every field; a test holds them together.
 """
 
+import base64
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -24,7 +26,7 @@ class BadSettings(Exception):
 
 
 def _doc(text: str, default: object = "", *, secret: bool = False) -> str:
-    result: str = field(default=default, metadata={"doc": text, "secret": secret})  # type: ignore[assignment]
+    result: str = field(default=default, repr=not secret, metadata={"doc": text, "secret": secret})  # type: ignore[assignment]
     return result
 
 
@@ -85,6 +87,11 @@ class Settings:
     faultpoint: str = _doc("Tests only (APP_ENV=test): the named point at which the process kills itself.")
 
     @property
+    def strict(self) -> bool:
+        """Whether nothing weak may be used: in production, and wherever real money moves."""
+        return self.app_env == "production" or self.live
+
+    @property
     def live(self) -> bool:
         """Whether real money moves."""
         return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
@@ -115,10 +122,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 def check(settings: Settings) -> list[str]:
     """What is wrong with the settings, in plain sentences that name the variable; empty when all is well."""
-    problems = _check_secrets(settings)
+    problems = [*check_plain(settings), *_check_secrets(settings), *check_database(settings)]
     if settings.app_env not in {"production", "demo", "test"}:
         problems.append("APP_ENV must be production, demo or test.")
-    if settings.app_env == "production" and not settings.secure:
+    if settings.strict and not settings.secure:
         problems.append("BASE_URL must start with https:// in production.")
     if urlsplit(settings.base_url).path not in {"", "/"} or settings.base_url.endswith("/"):
         problems.append(
@@ -129,6 +136,23 @@ def check(settings: Settings) -> list[str]:
     if settings.redis_url and settings.amqp_url:
         problems.append("Set REDIS_URL or AMQP_URL, not both.")
     return problems
+
+
+def check_plain(settings: Settings) -> list[str]:
+    """Values that no process could even start with: numbers that are none, words nobody knows."""
+    problems = [
+        f"{name.upper()} must be a whole number."
+        for name in ("port", "sandbox_port", "trusted_proxies")
+        if not re.fullmatch(r"[0-9]{1,5}", getattr(settings, name))
+    ]
+    if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        problems.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+    return problems
+
+
+def check_database(settings: Settings) -> list[str]:
+    """In production the database must be named: an embedded one would be another on every machine."""
+    return [] if settings.database_url or not settings.strict else ["DATABASE_URL is missing."]
 
 
 REQUIRED = (
@@ -152,14 +176,28 @@ LEAST = {
 
 def _check_secrets(settings: Settings) -> list[str]:
     problems = [f"{name.upper()} is missing." for name in REQUIRED if not getattr(settings, name)]
-    if settings.app_env != "production":
+    problems += [f"TOKEN_KEYS has an entry that is no Fernet key (number {at})." for at in _bad_keys(settings.keys)]
+    if not settings.strict:
         return problems
+    if settings.stripe_secret_key and not re.fullmatch(r"[rs]k_(live|test)_\w{10,}", settings.stripe_secret_key):
+        problems.append("STRIPE_SECRET_KEY does not look like a Stripe key (sk_live_… or rk_live_…).")
     problems += [
         f"{name.upper()} is too short or a well-known default; use at least {least} random characters."
         for name, least in LEAST.items()
         if _weak(getattr(settings, name), least)
     ]
     return problems if settings.smtp_url else [*problems, "SMTP_URL is missing."]
+
+
+def _bad_keys(keys: list[str]) -> list[int]:
+    """Which keys are not 32 bytes in URL-safe base64 (cryptography.io/fernet), counted from one."""
+    wrong = []
+    for at, key in enumerate(keys, start=1):
+        try:
+            wrong += [at] if len(base64.urlsafe_b64decode(key)) != 32 else []
+        except ValueError:
+            wrong.append(at)
+    return wrong
 
 
 def _weak(value: str, least: int) -> bool:

@@ -36,7 +36,7 @@ def lanes(clients: Clients) -> list[Lane]:
 
     return [
         Lane("inbox", on_inbox, "inbox", lease=1),
-        Lane("write_back", on_write_back, "writeback", lease=1, max_attempts=50),
+        Lane("write_back", on_write_back, "writeback", lease=1, max_faults=50),
         Lane("job", on_job, "jobs", lease=1),
     ]
 

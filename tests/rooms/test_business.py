@@ -178,9 +178,9 @@ async def test_pay_now_secret(desk: Desk) -> None:
     secret = pay_now.secret(keys, signed.merchant_id, 1)
     wrong = ("b" if secret[0] == "a" else "a") + secret[1:]
 
-    assert 40 == len(secret)
+    assert 56 == len(secret)
     assert signed.merchant_id == await pay_now.find(keys, secret.upper())
-    assert [None] * 4 == [await pay_now.find(keys, text) for text in (wrong, secret[:-1], "ü" * 40, "")]
+    assert [None] * 4 == [await pay_now.find(keys, text) for text in (wrong, secret[:-1], "ü" * 56, "")]
 
     await business.rotate_pay_now(signed.merchant_id)
     assert await pay_now.find(keys, secret) is None

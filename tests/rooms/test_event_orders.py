@@ -73,7 +73,7 @@ async def tell(till: Till, life: Life, order: Sequence[tuple[int, Event]], *, wr
     """Deliver the events so. Stripe stands where it must have stood by then at the latest; at the end, at its end."""
     stripe = Recorded(life)
     clients = stripe.beside(till.clients)
-    writing = Sweep([Lane("write_back", till._write_back, "writeback", max_attempts=50)])
+    writing = Sweep([Lane("write_back", till._write_back, "writeback", max_faults=50)])
     for place, (stage, event) in enumerate(order, start=1):
         stripe.now = max(stripe.now, stage)
         await stripe_events.handle(clients, event)

@@ -148,15 +148,69 @@ async def test_what_cannot_work_is_put_aside(error: Exception):
     assert [] == await work.due("job")
 
 
+async def test_asked_for_while_it_is_put_aside():
+    """A job that is asked for again while it fails for good gets another turn."""
+    job_id = await jobs.ask("k", "s")
+
+    async def refuse(held: Claim) -> None:
+        await jobs.read(held.id)
+        await jobs.ask("k", "s")
+        raise Refused("no")
+
+    await work.run(Lane("job", refuse, "q"), job_id)
+    found = await row(job_id)
+    assert (None, True) == (found["dead_at"], found["next_at"] is not None)
+
+
 async def test_row_that_kills_its_worker_is_put_aside():
     """Attempts are counted before the work, so that a row that never lets a worker finish ends aside."""
     job_id = await jobs.ask("k", "s")
-    lane = Lane("job", done, "q", max_attempts=3)
+    lane = Lane("job", done, "q", max_faults=3)
     for _ in range(3):
         assert await work.claim("job", job_id, 20)
         await db.fetch("UPDATE job SET lease_until = now() - interval '1 second'")
     await work.run(lane, job_id)
     assert (await row(job_id))["dead_at"] is not None
+
+
+async def test_an_outage_never_ends_work():
+    """However often the other side is away, the row comes back, in growing pauses; it is never put aside."""
+    job_id = await jobs.ask("k", "s")
+    lane = Lane("job", failing(Upstream("503")), "q", max_faults=3)
+    for _ in range(40):
+        await db.fetch("UPDATE job SET next_at = now()")
+        await work.run(lane, job_id)
+    found = await row(job_id)
+    assert (None, 40) == (found["dead_at"], found["attempts"])
+    assert found["next_at"] > now()
+
+
+async def test_repeating_work_forgets_its_old_faults():
+    """A job that goes wrong now and then, for ever, is never put aside; and a plan revives one that was."""
+    job_id = await jobs.ask("k", "s")
+    for _ in range(12):
+        await db.fetch("UPDATE job SET next_at = now()")
+        await work.run(Lane("job", failing(ValueError()), "q", max_faults=3), job_id)
+        await db.fetch("UPDATE job SET next_at = now()")
+        await work.run(Lane("job", failing(Postpone(from_now(60))), "q", max_faults=3), job_id)
+    assert (await row(job_id))["dead_at"] is None
+    await db.fetch("UPDATE job SET next_at = NULL, dead_at = now(), faults = 9")
+    await jobs.ask_each_at_least("k", "s", 60)
+    found = await row(job_id)
+    assert (None, 0) == (found["dead_at"], found["faults"])
+    assert found["next_at"] > now()
+
+
+async def test_a_hanging_handler_is_ended():
+    """Work that never ends is ended, and counts as a fault."""
+    job_id = await jobs.ask("k", "s")
+
+    async def hang(held: Claim) -> None:
+        await jobs.read(held.id)
+        await asyncio.sleep(3600)
+
+    await work.run(Lane("job", hang, "q", longest=0), job_id)
+    assert 1 == (await row(job_id))["faults"]
 
 
 async def test_asked_anew_after_it_was_put_aside():
@@ -215,6 +269,23 @@ async def test_failed_transaction_gives_its_connection_back():
             await cut_off()
     assert 1 == await db.fetch_value("SELECT 1")
     assert not db.ENGINE.transaction_exists()
+
+
+async def test_cancelled_begin_gives_its_connection_back():
+    """Transactions cancelled while they begin leave no connection taken."""
+
+    async def begin() -> None:
+        async with db.transaction():
+            await db.fetch("SELECT 1")
+
+    for _ in range(30):
+        task = asyncio.create_task(begin())
+        for _turn in range(2):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(5):
+        assert [1] * 12 == await asyncio.gather(*(db.fetch_value("SELECT 1") for _ in range(12)))
 
 
 async def test_sweep_finishes_without_messages():

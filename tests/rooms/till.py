@@ -57,7 +57,7 @@ class Till:
         self.accounts: dict[str, str] = {}
         lanes = [
             Lane("inbox", self._inbox, "inbox"),
-            Lane("write_back", self._write_back, "writeback", max_attempts=50),
+            Lane("write_back", self._write_back, "writeback", max_faults=50),
             Lane("job", self._job, "jobs"),
         ]
         self.sweep = Sweep(lanes)

@@ -8,6 +8,7 @@ import zxingcpp
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
+from litestar.datastructures import Headers
 from PIL import Image
 
 from app.core import log, qr, states
@@ -34,6 +35,7 @@ GOOD = {
     "stripe_webhook_secret": "whsec_9f8e7d6c5b4a3f2e1d0c",
     "stripe_thin_webhook_secret": "whsec_1a2b3c4d5e6f7a8b9c0d",
     "smtp_url": "smtps://user:pass@mail.example.com",
+    "database_url": "postgresql://db.example.com/payportal",
 }
 
 
@@ -93,7 +95,7 @@ def test_qr_code_reads_back(tmp_path):
 @pytest.mark.parametrize(
     "text",
     ["//evil.example", "/\\evil.example", "/%2f%2fevil.example", "https://evil.example", "javascript:alert(1)",
-     "/%5cevil.example", "\\\\evil", "", "/\tevil", "/a\nb", "evil", "@evil"],
+     "/%5cevil.example", "//[", "/%2f[", "\\\\evil", "", "/\tevil", "/a\nb", "evil", "@evil"],
 )  # fmt: skip
 def test_only_local_paths_are_followed(text):
     """Whatever could lead to another host leads home instead."""
@@ -107,10 +109,11 @@ def test_local_paths_are_kept():
 
 @pytest.mark.parametrize(("proxies", "chain", "expected"), [
     (0, "6.6.6.6", "10.0.0.1"), (1, "6.6.6.6, 203.0.113.9", "203.0.113.9"), (2, "203.0.113.9", "10.0.0.1"), (1, "", "10.0.0.1"),
+    (2, "6.6.6.6, 203.0.113.9, 66.241.124.10", "203.0.113.9"), (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
 ])  # fmt: skip
 def test_forged_forwarding_is_ignored(proxies, chain, expected):
     """Only what our own proxies wrote about the caller counts."""
-    request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.1"), headers={"x-forwarded-for": chain})
+    request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.1"), headers=Headers({"x-forwarded-for": chain}))
     assert expected == caller_address(request, proxies)  # type: ignore[arg-type]
 
 
@@ -119,12 +122,22 @@ def test_forged_forwarding_is_ignored(proxies, chain, expected):
     [({"secret_key": ""}, "SECRET_KEY"), ({"secret_key": "a" * 40}, "SECRET_KEY"), ({"token_keys": ""}, "TOKEN_KEYS"),
      ({"base_url": "http://pay.example.com"}, "BASE_URL"), ({"base_url": "https://pay.example.com/"}, "BASE_URL"),
      ({"base_url": "https://xero.example.com"}, "BASE_URL"), ({"app_env": "staging"}, "APP_ENV"), ({"smtp_url": ""}, "SMTP_URL"),
-     ({"redis_url": "redis://a", "amqp_url": "amqp://b"}, "REDIS_URL"), ({"xero_webhook_key": "short"}, "XERO_WEBHOOK_KEY")],
+     ({"redis_url": "redis://a", "amqp_url": "amqp://b"}, "REDIS_URL"), ({"xero_webhook_key": "short"}, "XERO_WEBHOOK_KEY"),
+     ({"database_url": ""}, "DATABASE_URL"), ({"stripe_secret_key": "x"}, "STRIPE_SECRET_KEY"),
+     ({"token_keys": "no-key"}, "TOKEN_KEYS"),
+     ({"trusted_proxies": "abc"}, "TRUSTED_PROXIES"), ({"log_level": "LOUD"}, "LOG_LEVEL"), ({"port": "-1"}, "PORT"),
+     ({"app_env": "demo", "secret_key": "a"}, "SECRET_KEY"), ({"app_env": "demo", "base_url": "http://a.example"}, "BASE_URL")],
 )  # fmt: skip
 def test_unusable_settings_are_named(change, named):
     """Good settings pass; each bad one is refused by name."""
     assert [] == check(Settings(**GOOD))
     assert any(named in problem for problem in check(Settings(**{**GOOD, **change})))
+
+
+def test_settings_do_not_show_their_secrets():
+    """Printing the settings shows no secret."""
+    text = repr(Settings(**GOOD))
+    assert not [name for name in ("secret_key", "token_keys", "smtp_url", "database_url") if GOOD[name] in text]
 
 
 def test_settings_come_from_the_environment():
@@ -182,12 +195,14 @@ def test_logs_hold_no_secrets():
     """Keys, bearer tokens, addresses and pay links are cut from what is logged."""
     event = {
         "event": "x", "note": "sk_live_abc123 and Bearer abc.def", "who": "hannah@harrowfinch.example",
-        "path": "/p/7K4M-9QXT-2B6H-M3WP/pay", "refresh_token": "abc", "count": 3,
+        "path": "/p/7K4M-9QXT-2B6H-M3WP/pay", "refresh_token": "abc", "count": 3, "code": "rate_minute",
+        "deep": {"url": ["/now/abcdefgh?invoiceNo=1", "/p/NN7G ECTY 2B1P FE62/pay"]},
     }  # fmt: skip
     text = str(log.redact(None, "info", event))
-    for secret in ("sk_live", "abc.def", "hannah@", "7K4M", "'abc'"):
+    for secret in ("sk_live", "abc.def", "hannah@", "7K4M", "'abc'", "abcdefgh", "ECTY", "FE62"):
         assert secret not in text
     assert "'count': 3" in text
+    assert "rate_minute" in text
 
 
 def test_machines_are_rendered_with_every_edge():

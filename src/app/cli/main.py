@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from litestar import Litestar
 
 from app import clock, worker
-from app.asgi import create_app
+from app.asgi import create_app, secured
 from app.books import machines
 from app.cli import demo, doctor
 from app.core import db, faultpoint, log, migrate
 from app.core.embedded import EmbeddedServer
 from app.core.live import Hub
 from app.core.states import guard_sql
-from app.settings import BadSettings, Settings, load, require
+from app.settings import BadSettings, Settings, check_database, check_plain, load, require
 
 
 @contextmanager
@@ -45,9 +46,13 @@ def run_migrations() -> None:
 class Server(uvicorn.Server):
     """uvicorn, which also lets the open live pages go when it is told to stop; it would wait for them otherwise."""
 
+    def __init__(self, config: uvicorn.Config, app: Litestar) -> None:
+        super().__init__(config)
+        self._app = app
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called for SIGTERM and SIGINT."""
-        hub: Hub | None = getattr(self.config.app.state, "hub", None)  # type: ignore[union-attr]  # it is our Litestar
+        hub: Hub | None = getattr(self._app.state, "hub", None)
         if hub:
             hub.let_go()
         super().handle_exit(sig, frame)
@@ -55,8 +60,9 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Serve the web until SIGTERM or SIGINT."""
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        secured(app),
         host=settings.host,
         port=int(settings.port),
         log_config=None,
@@ -64,9 +70,10 @@ def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,  # how many proxies to trust is TRUSTED_PROXIES' business
         timeout_graceful_shutdown=5,
+        limit_concurrency=2_000,
         h11_max_incomplete_event_size=65_536,
     )
-    Server(config).run()
+    Server(config, app).run()
 
 
 def _web(settings: Settings) -> None:
@@ -85,6 +92,8 @@ def _clock(settings: Settings) -> None:
 
 
 def _migrate(settings: Settings) -> None:
+    if problems := check_database(settings):
+        raise BadSettings(problems)
     with database(settings):
         run_migrations()
     print("The database is up to date.")
@@ -132,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(demo.forget(load()))
         return
     settings = demo.settings(load()) if chosen.command == "demo" else load()
+    if problems := check_plain(settings):
+        sys.exit(_cannot_start(problems))
     log.configure(settings.log_level, pretty=sys.stderr.isatty())
     faultpoint.configure(settings.app_env, settings.faultpoint)
     # uvicorn raises the signal again once it has stopped; without this, what is around it could not tidy up.
@@ -141,4 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(0)
     except BadSettings as bad:
-        sys.exit("Payportal cannot start:\n" + "\n".join(f"  {problem}" for problem in bad.problems))
+        sys.exit(_cannot_start(bad.problems))
+
+
+def _cannot_start(problems: list[str]) -> str:
+    return "Payportal cannot start:\n" + "\n".join(f"  {problem}" for problem in problems)

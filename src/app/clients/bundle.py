@@ -28,7 +28,7 @@ class Keys:
         return "Keys(…)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Clients:
     """Xero, Stripe, mail, and the keys that belong to talking: sealed tokens and derived secrets."""
 

@@ -18,7 +18,6 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AsyncIO, Middleware, MiddlewareError, ShutdownNotifications
 
 from app.core import db, work
-from app.core.clock import now
 
 log = structlog.get_logger()
 Lifecycle = Callable[[], Awaitable[None]]
@@ -92,10 +91,9 @@ def _actor(broker: dramatiq.Broker, lane: work.Lane) -> Any:
 class Sweep:
     """Finds due rows that no message led to, and does them itself: the product finishes its work without any broker."""
 
-    def __init__(self, lanes: Iterable[work.Lane], *, every: float = 2.0, parallel: int = 8) -> None:
-        self._lanes = list(lanes)
+    def __init__(self, lanes: Iterable[work.Lane], *, every: float = 2.0, parallel: int = 6) -> None:
+        self._slots = {lane: asyncio.Semaphore(parallel) for lane in lanes}
         self._every = every
-        self._slots = asyncio.Semaphore(parallel)
         self._task: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
 
@@ -113,7 +111,7 @@ class Sweep:
     async def once(self) -> int:
         """Do everything that is due now; returns how many rows it worked on."""
         done = 0
-        for lane in self._lanes:
+        for lane in self._slots:
             for row in await work.due(lane.table):
                 done += await work.run(lane, row["id"])
         return done
@@ -127,17 +125,19 @@ class Sweep:
                 log.warning("sweep.failed", error=type(error).__name__)
 
     async def _round(self) -> None:
-        for lane in self._lanes:
-            for row in await work.due(lane.table):
-                # A fresh row has its message under way; the sweep is for those that were forgotten.
-                if (now() - row["next_at"]).total_seconds() > 1:
-                    await self._slots.acquire()
-                    task = asyncio.create_task(self._one(lane, row["id"]))
-                    self._running.add(task)
-                    task.add_done_callback(self._running.discard)
+        """Start what was forgotten, in each lane as much as it has room for: a slow lane never holds up another."""
+        for lane, slots in self._slots.items():
+            # A fresh row has its message under way; the sweep is for those that were forgotten.
+            for row in await work.due(lane.table, late=1):
+                if slots.locked():
+                    break
+                await slots.acquire()
+                task = asyncio.create_task(self._one(lane, slots, row["id"]))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
 
-    async def _one(self, lane: work.Lane, row_id: int) -> None:
+    async def _one(self, lane: work.Lane, slots: asyncio.Semaphore, row_id: int) -> None:
         try:
             await work.run(lane, row_id)
         finally:
-            self._slots.release()
+            slots.release()

@@ -25,7 +25,26 @@ _lasts: ContextVar[list[tuple[str, Last]] | None] = ContextVar("lasts", default=
 
 
 class SafeTransaction(PostgresTransaction):
-    """Piccolo's transaction, which also gives its connection back when commit or rollback itself fails."""
+    """Piccolo's transaction, which also gives its connection back when begin, commit or rollback fails or is cancelled."""
+
+    async def __aenter__(self) -> PostgresTransaction:
+        if self._parent is not None:
+            return self._parent
+        self.connection = await self.get_connection()  # type: ignore[no-untyped-call]  # Piccolo's are untyped
+        try:
+            self.transaction = self.connection.transaction()
+            await self.begin()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await self._give_back()
+            raise
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def _give_back(self) -> None:
+        if self.engine.pool:
+            await self.engine.pool.release(self.connection)
+        else:
+            await self.connection.close()
 
     async def __aexit__(
         self,
@@ -42,10 +61,7 @@ class SafeTransaction(PostgresTransaction):
                 raise
         finally:
             self.engine.current_transaction.reset(self.context)
-            if self.engine.pool:
-                await self.engine.pool.release(self.connection)
-            else:
-                await self.connection.close()
+            await self._give_back()
         return exception is None
 
 

@@ -16,8 +16,11 @@ def policy(form_targets: list[str]) -> str:
     )
 
 
+UNLISTED = {"x-robots-tag": "noindex, nofollow"}  # every answer below a pay link, errors and files too
+
+
 class SecurityHeaders:
-    """ASGI middleware that adds what is missing."""
+    """Stands around the whole application, so that even an unknown path is answered with them."""
 
     def __init__(self, app: ASGIApp, *, csp: str, secure: bool) -> None:
         self._app = app
@@ -42,7 +45,8 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]}
-                extra = [(n.encode(), v.encode()) for n, v in self._headers.items() if n.encode() not in present]
+                wanted = self._headers | (UNLISTED if scope["path"].startswith(("/p/", "/now/")) else {})
+                extra = [(n.encode(), v.encode()) for n, v in wanted.items() if n.encode() not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 

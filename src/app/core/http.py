@@ -1,11 +1,13 @@
 """What both sides' handlers share: checked forms, redirects, the caller's address, one-line notices."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from litestar import Request, Response
-from litestar.datastructures import UploadFile
+from litestar.datastructures import FormMultiDict, UploadFile
 from litestar.exceptions import ClientException, PermissionDeniedException
 from litestar.response import Redirect
 
@@ -13,6 +15,7 @@ from app.core.crypto import same
 
 FLASH = "__Host-flash"
 MAX_FIELD = 20_000
+SLOWEST = 10.0
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -60,7 +63,7 @@ async def read_form(request: AnyRequest, expected_token: str, origin: str) -> Fo
     Raises PermissionDeniedException for a post that does not come from our own page.
     """
     check_origin(request, origin)
-    data = await request.form()
+    data = await _posted(request)
     fields: dict[str, list[str]] = {}
     files: dict[str, UploadFile] = {}
     for name, value in data.multi_items():
@@ -74,6 +77,17 @@ async def read_form(request: AnyRequest, expected_token: str, origin: str) -> Fo
     if not same(sent, expected_token):
         raise PermissionDeniedException("This page was open for too long. Go back, reload it and try again.")
     return Form(fields, files)
+
+
+async def _posted(request: AnyRequest) -> FormMultiDict:
+    """The body as a form, within ten seconds; a body that is none is a bad request, not a fault of ours."""
+    try:
+        async with asyncio.timeout(SLOWEST):
+            return await request.form()
+    except TimeoutError as error:
+        raise ClientException("The form took too long to arrive.", status_code=408) from error
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise ClientException("The form could not be read.") from error
 
 
 def check_origin(request: AnyRequest, origin: str) -> None:
@@ -101,13 +115,28 @@ def flash_of(request: AnyRequest) -> str:
 def local_path(text: str, fallback: str = "/invoices") -> str:
     """A path on this host that may be redirected to; anything else becomes the fallback."""
     plain = unquote(text)
-    parts = urlsplit(plain)
+    try:
+        parts = urlsplit(plain)
+    except ValueError:
+        return fallback
     leads_away = plain.startswith("//") or "\\" in plain or parts.netloc or parts.scheme or not plain.isprintable()
     return text if plain.startswith("/") and not leads_away else fallback
 
 
 def caller_address(request: AnyRequest, proxies: int) -> str:
-    """The caller's address; behind `proxies` trusted proxies the entry that the outermost of them wrote."""
+    """Who is asking, for allowances: the address, or the /64 network of an IPv6 one, which a single caller owns whole.
+
+    Behind `proxies` trusted proxies it is the entry that the outermost of them wrote; what comes before may be forged.
+    """
     direct = request.client.host if request.client else ""
-    chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    return chain[-proxies] if proxies and len(chain) >= proxies else direct
+    lines = ",".join(request.headers.getall("x-forwarded-for", []))
+    chain = [part.strip() for part in lines.split(",") if part.strip()]
+    return _network(chain[-proxies] if proxies and len(chain) >= proxies else direct)
+
+
+def _network(address: str) -> str:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:64].replace("\x00", "")
+    return str(ip_network(f"{found}/64", strict=False)) if found.version == 6 else str(found)

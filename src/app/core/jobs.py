@@ -17,6 +17,7 @@ INSERT INTO job (kind, subject, payload, next_at) VALUES ($1, $2, $3::jsonb, COA
 ON CONFLICT (kind, subject) DO UPDATE SET
   asked = job.asked + 1, payload = EXCLUDED.payload, dead_at = NULL,
   attempts = CASE WHEN job.next_at IS NULL THEN 0 ELSE job.attempts END,
+  faults = CASE WHEN job.next_at IS NULL THEN 0 ELSE job.faults END,
   next_at = LEAST(COALESCE(job.next_at, EXCLUDED.next_at), EXCLUDED.next_at)
 RETURNING id, next_at <= now() AS due
 """
@@ -33,17 +34,18 @@ async def ask(kind: str, subject: object, payload: dict[str, Any] | None = None,
 
 
 async def read(row_id: int) -> tuple[str, str, dict[str, Any]]:
-    """(kind, subject, payload) of a job, noting what has been asked so far so that a later ask runs it once more."""
-    row = await db.fetch_row("UPDATE job SET asked_seen = asked WHERE id = $1 RETURNING kind, subject, payload", row_id)
+    """(kind, subject, payload) of a job."""
+    row = await db.fetch_row("SELECT kind, subject, payload FROM job WHERE id = $1", row_id)
     assert row is not None
     return row["kind"], row["subject"], msgspec.json.decode(row["payload"])
 
 
 async def ask_each_at_least(kind: str, subject: object, seconds: float) -> None:
-    """Make sure that a repeating job exists; it plans its own next turn (see `every`)."""
+    """Make sure that a repeating job is planned, `seconds` from now if it is not; it plans its own next turn by Postpone."""
     sql = (
         "INSERT INTO job (kind, subject, payload, next_at) VALUES ($1, $2, '{}', now() + make_interval(secs => $3)) "
-        "ON CONFLICT (kind, subject) DO UPDATE SET next_at = COALESCE(job.next_at, EXCLUDED.next_at) "
+        "ON CONFLICT (kind, subject) DO UPDATE SET next_at = EXCLUDED.next_at, attempts = 0, faults = 0, dead_at = NULL "
+        "WHERE job.next_at IS NULL"
     )
     await db.fetch(sql, kind, str(subject), seconds)
 

@@ -8,24 +8,40 @@ from typing import Any
 
 import structlog
 
-_SECRET_KEY = re.compile(
-    r"token|secret|password|authorization|cookie|email|code_verifier|^code$|raw|body", re.IGNORECASE
-)
+CUT = "[cut]"
+_SECRET_KEY = re.compile(r"token|secret|password|authorization|cookie|email|code_verifier|^raw$|body", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"(sk_(?:test|live)_|rk_(?:test|live)_|whsec_|Bearer\s+|eyJ)[A-Za-z0-9_\-.=]+"
+    r"(?:sk_(?:test|live)_|rk_(?:test|live)_|whsec_|Bearer\s+|eyJ)[A-Za-z0-9_\-.=]+"
     r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
-    r"|/[pP]/[0-9A-Za-z-]{16,19}"
+    r"|(?<=/)(?:p|now)/[^/?\s\"']+(?:[ +][0-9A-Za-z]{4})*"  # pay links and Pay now addresses, also when typed with spaces
+    r"|(?<=[?&])(?:code|state|cs)=[^&\s\"']+",
+    re.IGNORECASE,
 )
 
 
 def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace anything that looks like a secret, an e-mail address or a pay link."""
+    """Replace anything that looks like a secret, an e-mail address or a pay link, however deep."""
     for key, value in event.items():
-        if key != "event" and _SECRET_KEY.search(key):
-            event[key] = "[cut]"
-        elif isinstance(value, str):
-            event[key] = _SECRET_TEXT.sub("[cut]", value)
+        event[key] = CUT if key != "event" and _SECRET_KEY.search(key) else _cut(value)
     return event
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(CUT, value)
+    if isinstance(value, dict):
+        return {key: CUT if _SECRET_KEY.search(str(key)) else _cut(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(inner) for inner in value]
+    return value
+
+
+class _Cutting(logging.Filter):
+    """The same for what the libraries log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _cut(record.getMessage()), ()
+        return True
 
 
 def configure(level: str = "INFO", *, pretty: bool = False) -> None:
@@ -47,5 +63,7 @@ def configure(level: str = "INFO", *, pretty: bool = False) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Cutting())
     for name in ("httpx", "httpcore", "authlib", "stripe"):
         logging.getLogger(name).setLevel(logging.WARNING)  # their DEBUG lines carry tokens

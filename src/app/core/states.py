@@ -1,6 +1,6 @@
 """State machines as data: a table of allowed edges, applied by compare-and-set, guarded by a trigger in PostgreSQL."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,10 @@ class Edge:
     forced: bool = False
 
 
+# Told of every forced correction, in its transaction: the table, the row as it is now, and the edge.
+Witness = Callable[[str, Any, Edge], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """All allowed edges of one table's `state` column."""
@@ -25,6 +29,7 @@ class Machine:
     table: str
     start: str
     edges: tuple[Edge, ...]
+    witness: Witness | None = None
 
     @property
     def states(self) -> list[str]:
@@ -34,6 +39,10 @@ class Machine:
     def sources(self, target: str) -> list[str]:
         """From which states `target` may be reached."""
         return [edge.source for edge in self.edges if edge.target == target]
+
+    def edge(self, source: str, target: str) -> Edge | None:
+        """The edge between two states, if there is one."""
+        return next((edge for edge in self.edges if (edge.source, edge.target) == (source, target)), None)
 
     def ends(self) -> list[str]:
         """States that nothing leaves."""
@@ -48,12 +57,21 @@ async def move(machine: Machine, row_id: UUID | int, target: str, sources: Itera
     """
     allowed = [state for state in machine.sources(target) if not sources or state in set(sources)]
     columns = "".join(f", {name} = ${at}" for at, name in enumerate(also, start=4))
-    sql = f"UPDATE {machine.table} SET state = $2{columns} WHERE id = $1 AND state = ANY($3) RETURNING id"
-    return await db.fetch_value(sql, row_id, target, allowed, *also.values()) is not None
+    sql = (
+        f"UPDATE {machine.table} SET state = $2{columns} WHERE id = $1 AND state = ANY($3) "
+        # what the statement began with: the state that is left
+        f"RETURNING *, (SELECT state FROM {machine.table} before WHERE before.id = $1) AS was"
+    )
+    async with db.transaction():
+        row = await db.fetch_row(sql, row_id, target, allowed, *also.values())
+        edge = machine.edge(row["was"], target) if row else None
+        if machine.witness and edge and edge.forced:
+            await machine.witness(machine.table, row, edge)
+    return row is not None
 
 
 def guard_sql(machine: Machine) -> str:
-    """SQL that makes PostgreSQL refuse any edge that the table does not allow, and any other first state."""
+    """SQL that makes PostgreSQL refuse any edge that the table does not allow."""
     pairs = ", ".join(f"('{edge.source}','{edge.target}')" for edge in machine.edges)
     name = f"guard_{machine.table}_state"
     return f"""

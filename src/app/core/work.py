@@ -2,7 +2,7 @@
 
 Any table with the `Work` columns can be worked on. A claim is a lease with a fencing number; whoever finishes must still
 hold the number. `next_at` null means that nothing is to be done. Attempts are counted before the work, so that a row that
-kills its worker is put aside (`dead_at`) after `max_attempts`, seen on the health page and by the merchant.
+kills its worker is put aside (`dead_at`) after `max_faults`, seen on the health page and by the merchant.
 """
 
 import asyncio
@@ -29,19 +29,21 @@ class Work:
     next_at = Timestamptz(null=True, default=None)
     lease_until = Timestamptz(null=True, default=None)
     fence = Integer(default=0)
-    attempts = Integer(default=0)
+    attempts = Integer(default=0, help_text="turns since the last good one; the pauses grow with them")
+    faults = Integer(default=0, help_text="of these, how often its worker died or our own code failed")
     dead_at = Timestamptz(null=True, default=None)
     last_error = Text(default="")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A held row: its id, the fencing number under which it is held and how often it was tried (this time included)."""
+    """A held row: its id, the fencing number under which it is held, its turns so far (this one included) and its faults."""
 
     table: str
     id: int
     fence: int
     attempts: int
+    faults: int = 0
 
 
 class Postpone(Exception):
@@ -60,26 +62,34 @@ Handler = Callable[[Claim], Awaitable[None]]
 class Lane:
     """How one table is worked on: the handler, its queue, the lease in seconds, the tries and their spacing.
 
-    The lease is renewed while the handler runs: long work is never taken over, a killed worker's rows are free soon.
+    The lease is renewed while the handler runs: long work is never taken over, a killed worker's rows are free soon. A
+    handler that hangs is ended after `longest` seconds.
     """
 
     table: str
     handler: Handler
     queue: str
     lease: int = 20
-    max_attempts: int = 12
+    longest: int = 900
+    max_faults: int = 8
     backoff: tuple[int, ...] = field(default=(2, 5, 15, 60, 300, 900, 3600))
 
 
 async def claim(table: str, row_id: int, lease: int) -> Claim | None:
-    """Take a due row that nobody holds; None when it is not due, held, or done."""
+    """Take a due row that nobody holds; None when it is not due, held, or done.
+
+    A lease that ran out was never given back: its worker died, and that counts as a fault of the row.
+    """
+    seen = ", asked_seen = asked" if table == "job" else ""  # what is asked from now on needs another turn
     row = await db.fetch_row(
-        f"UPDATE {table} SET lease_until = now() + make_interval(secs => $2), fence = fence + 1, attempts = attempts + 1 "
-        "WHERE id = $1 AND next_at <= now() AND (lease_until IS NULL OR lease_until < now()) RETURNING fence, attempts",
+        f"UPDATE {table} SET lease_until = now() + make_interval(secs => $2), fence = fence + 1, attempts = attempts + 1, "
+        f"faults = faults + CASE WHEN lease_until IS NULL THEN 0 ELSE 1 END{seen} "
+        "WHERE id = $1 AND next_at <= now() AND (lease_until IS NULL OR lease_until < now()) "
+        "RETURNING fence, attempts, faults",
         row_id,
         float(lease),
     )
-    return Claim(table, row_id, row["fence"], row["attempts"]) if row else None
+    return Claim(table, row_id, row["fence"], row["attempts"], row["faults"]) if row else None
 
 
 async def holds(held: Claim) -> bool:
@@ -97,7 +107,7 @@ async def finish(held: Claim) -> bool:
     """Nothing more to do, unless it was asked for again meanwhile; False when the row is no longer ours."""
     sql = (
         f"UPDATE {held.table} SET next_at = {_next(held.table, 'NULL::timestamptz')}, lease_until = NULL, "
-        "attempts = 0, last_error = '' WHERE id = $1 AND fence = $2 RETURNING next_at"
+        "attempts = 0, faults = 0, last_error = '' WHERE id = $1 AND fence = $2 RETURNING next_at"
     )
     row = await db.fetch_row(sql, held.id, held.fence)
     if row and row["next_at"]:
@@ -105,31 +115,33 @@ async def finish(held: Claim) -> bool:
     return row is not None
 
 
-async def come_back(held: Claim, at: datetime, why: str, *, counts: bool = True) -> bool:
-    """Give the row back until `at`; `counts=False` takes the attempt back."""
+async def come_back(held: Claim, at: datetime, why: str, *, counts: bool = True, faults: int = 0) -> bool:
+    """Give the row back until `at`; `counts=False` says that it was no failure, and what failed before is forgotten."""
     sql = (
         f"UPDATE {held.table} SET next_at = {_next(held.table, '$3')}, lease_until = NULL, last_error = $4, "
-        "attempts = attempts - $5 "
+        "attempts = CASE WHEN $5 THEN attempts ELSE 0 END, faults = CASE WHEN $5 THEN faults + $6 ELSE 0 END "
         "WHERE id = $1 AND fence = $2 RETURNING id"
     )
-    return await db.fetch_value(sql, held.id, held.fence, at, why[:500], 0 if counts else 1) is not None
+    return await db.fetch_value(sql, held.id, held.fence, at, why[:500], counts, faults) is not None
 
 
 async def put_aside(held: Claim, why: str) -> bool:
-    """Stop trying; a person must look. The row stays, with its reason."""
+    """Stop trying; a person must look. The row stays, with its reason; a job asked for again meanwhile gets its turn."""
+    again = "asked <> asked_seen" if held.table == "job" else "FALSE"
     sql = (
-        f"UPDATE {held.table} SET next_at = NULL, lease_until = NULL, dead_at = now(), last_error = $3 "
-        "WHERE id = $1 AND fence = $2 RETURNING id"
+        f"UPDATE {held.table} SET next_at = CASE WHEN {again} THEN now() END, lease_until = NULL, "
+        f"dead_at = CASE WHEN {again} THEN NULL ELSE now() END, last_error = $3 WHERE id = $1 AND fence = $2 RETURNING id"
     )
     return await db.fetch_value(sql, held.id, held.fence, why[:500]) is not None
 
 
-async def due(table: str, limit: int = 100) -> list[Any]:
-    """Rows (id, next_at) that are due and that nobody holds, oldest first."""
+async def due(table: str, limit: int = 100, late: float = 0) -> list[Any]:
+    """Rows (id) that have been due for `late` seconds by the database's clock and that nobody holds, oldest first."""
     return await db.fetch(
-        f"SELECT id, next_at FROM {table} WHERE next_at <= now() AND (lease_until IS NULL OR lease_until < now()) "
-        "ORDER BY next_at LIMIT $1",
+        f"SELECT id FROM {table} WHERE next_at <= now() - make_interval(secs => $2) "
+        "AND (lease_until IS NULL OR lease_until < now()) ORDER BY next_at LIMIT $1",
         limit,
+        float(late),
     )
 
 
@@ -138,11 +150,11 @@ async def run(lane: Lane, row_id: int) -> bool:
     held = await claim(lane.table, row_id, lane.lease)
     if held is None:
         return False
-    if held.attempts > lane.max_attempts:
-        await put_aside(held, "Tried too often without an end.")
+    if held.faults >= lane.max_faults:
+        await put_aside(held, "Its worker died too often.")
         return True
     try:
-        async with _kept(held, lane.lease):
+        async with _kept(held, lane.lease), asyncio.timeout(lane.longest):
             await lane.handler(held)
     except Postpone as later:
         await come_back(held, later.at, later.why, counts=False)
@@ -187,13 +199,16 @@ async def _after_upstream(lane: Lane, held: Claim, error: Upstream) -> None:
         await put_aside(held, error.message)
     elif error.retry_after is not None:
         await come_back(held, from_now(error.retry_after), error.message, counts=False)
-    else:
-        await _again(lane, held, error.message)
+    else:  # what may pass is never given up, however long the other side is away; only the pauses grow
+        await come_back(held, from_now(_pause(lane, held)), error.message)
 
 
 async def _again(lane: Lane, held: Claim, why: str) -> None:
-    if held.attempts >= lane.max_attempts:
+    if held.faults + 1 >= lane.max_faults:
         await put_aside(held, why)
         return
-    pause = lane.backoff[min(held.attempts, len(lane.backoff)) - 1]
-    await come_back(held, from_now(pause), why)
+    await come_back(held, from_now(_pause(lane, held)), why, faults=1)
+
+
+def _pause(lane: Lane, held: Claim) -> int:
+    return lane.backoff[min(held.attempts, len(lane.backoff)) - 1]

@@ -16,7 +16,7 @@ from app.core import db
 from app.core.crypto import same
 from app.settings import Settings
 
-_ID, _MAC = 16, 9  # bytes; together 40 characters of base32, without padding
+_ID, _MAC = 16, 19  # bytes; together 56 characters of base32, without padding
 _QUERY = "invoiceNo=[INVOICENUMBER]&currency=[CURRENCY]&amount=[AMOUNTDUE]&shortCode=[SHORTCODE]"
 
 
@@ -26,7 +26,7 @@ def address(settings: Settings, keys: Keys, merchant_id: UUID, version: int) -> 
 
 
 def secret(keys: Keys, merchant_id: UUID, version: int) -> str:
-    """The path's secret: 40 lower-case base32 characters, case-insensitive."""
+    """The path's secret: 56 lower-case base32 characters, case-insensitive."""
     return base64.b32encode(merchant_id.bytes + _mac(keys, merchant_id, version)).decode().lower()
 
 

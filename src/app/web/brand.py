@@ -21,6 +21,8 @@ class BrandController(Controller):
     async def file(self, merchant_id: UUID, name: str) -> Response[bytes]:
         """The file under this very hash; 404 for any other."""
         stem, _, kind = name.partition(".")
+        if not stem.isalnum():
+            raise NotFound("No such file.")
         if kind == "png":
             return Response(await branding.logo_png(merchant_id, stem), media_type="image/png", headers=PICTURE)
         look = await branding.look(merchant_id)
