@@ -1,8 +1,11 @@
 """Mails: once for each cause, never after they were taken back, and the same mail when they go again."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from app.books import mails
 from app.clients.bundle import Clients
 from app.clients.mail import Mailer
-from app.core import db
+from app.core import db, work
+from app.core.clock import from_now
 from app.core.errors import Upstream
 from tests.fixtures.sandbox import SandboxServer
 from tests.rooms.xero_desk import Desk, open_desk
@@ -70,8 +74,8 @@ async def test_taken_back(desk: Desk) -> None:
     mail_id = await mails.queue("payment_request", "two", merchant_id, None, "a@example.com", "S", "T", "H", "", "")
     assert mail_id
 
-    assert not await mails.cancel(mail_id, mail_id)
-    assert await mails.cancel(merchant_id, mail_id)
+    assert not await mails.cancel(mail_id, None, mail_id)
+    assert await mails.cancel(merchant_id, None, mail_id)
     await mails.send(desk.clients, mail_id)
     assert [] == letters(desk)
     assert await mails.queue("payment_request", "two", merchant_id, None, "a@example.com", "S", "T", "H", "", "")
@@ -84,7 +88,49 @@ async def test_too_late(desk: Desk) -> None:
     assert mail_id
     await mails.send(desk.clients, mail_id)
 
-    assert not await mails.cancel(merchant_id, mail_id)
+    assert not await mails.cancel(merchant_id, None, mail_id)
+
+
+async def test_not_while_it_may_have_gone(desk: Desk) -> None:
+    """A mail that was tried is not called unsent, even when the mail server's answer got lost."""
+    merchant_id = await db.fetch_value("INSERT INTO merchant (id) VALUES (gen_random_uuid()) RETURNING id")
+    mail_id = await mails.queue("payment_request", "tried", merchant_id, None, "a@example.com", "S", "T", "H", "", "")
+    assert mail_id
+    job_id = await db.fetch_value("SELECT id FROM job WHERE subject = $1", str(mail_id))
+    held = await work.claim("job", job_id, 20)
+    assert held
+    await work.come_back(held, from_now(60), "no answer")
+
+    assert not await mails.cancel(merchant_id, None, mail_id)
+
+
+async def test_undo_and_worker_at_once(desk: Desk) -> None:
+    """While somebody takes a mail back, no worker begins to send it."""
+    merchant_id = await db.fetch_value("INSERT INTO merchant (id) VALUES (gen_random_uuid()) RETURNING id")
+    mail_id = await mails.queue("payment_request", "race", merchant_id, None, "a@example.com", "S", "T", "H", "", "")
+    assert mail_id
+    job_id = await db.fetch_value("SELECT id FROM job WHERE subject = $1", str(mail_id))
+
+    async with db.transaction():
+        assert await mails.cancel(merchant_id, None, mail_id)
+        beside = asyncio.create_task(work.claim("job", job_id, 20), context=Context())  # a connection of its own
+        await asyncio.sleep(0.3)
+        assert not beside.done()
+    await beside
+    await mails.send(desk.clients, mail_id)
+    assert [] == letters(desk)
+
+
+async def test_only_requests(desk: Desk) -> None:
+    """A receipt is nobody's to take back, nor is a request by way of another invoice."""
+    merchant_id = await db.fetch_value("INSERT INTO merchant (id) VALUES (gen_random_uuid()) RETURNING id")
+    receipt = await mails.queue("receipt", "r", merchant_id, None, "a@example.com", "S", "T", "H", "", "")
+    asked = await mails.queue("payment_request", "q", merchant_id, None, "a@example.com", "S", "T", "H", "", "")
+    assert receipt
+    assert asked
+
+    assert not await mails.cancel(merchant_id, None, receipt)
+    assert not await mails.cancel(merchant_id, uuid4(), asked)
 
 
 async def test_same_mail_again(desk: Desk) -> None:

@@ -24,6 +24,16 @@ INSERT INTO mail (id, merchant, invoice, kind, unique_key, to_addresses, from_na
   created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now()) ON CONFLICT (unique_key) DO NOTHING RETURNING id
 """
+# A mail that was tried once may have arrived, whatever the mail server said afterwards.
+_UNTOUCHED = """
+SELECT attempts = 0 AND last_error = '' AND lease_until IS NULL AND next_at IS NOT NULL
+FROM job WHERE kind = 'mail.send' AND subject = $1 FOR NO KEY UPDATE
+"""
+_CANCEL = """
+UPDATE mail SET cancelled_at = now(), unique_key = unique_key || ':cancelled:' || id
+WHERE id = $1 AND merchant = $2 AND invoice IS NOT DISTINCT FROM $3 AND kind = 'payment_request'
+  AND sent_at IS NULL AND cancelled_at IS NULL RETURNING id
+"""
 _SENT = {"payment_request": "Payment requested", "receipt": "Receipt sent"}
 
 
@@ -56,18 +66,16 @@ async def queue(  # noqa: PLR0913 - a mail has that many parts, all named
     return mail_id
 
 
-async def cancel(merchant_id: UUID, mail_id: UUID) -> bool:
-    """Take back a mail that has not gone out; False when it has, or is a stranger's.
+async def cancel(merchant_id: UUID, invoice_id: UUID | None, mail_id: UUID) -> bool:
+    """Take back a payment request that nobody has begun to send; False when it has gone out, may have, or is another's.
 
     Its key is free again, so that the same mail may be written once more.
     """
-    done = await db.fetch_value(
-        "UPDATE mail SET cancelled_at = now(), unique_key = unique_key || ':cancelled:' || id "
-        "WHERE id = $1 AND merchant = $2 AND sent_at IS NULL AND cancelled_at IS NULL "
-        "AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'mail.send' AND subject = $3 AND lease_until > now()) RETURNING id",
-        mail_id, merchant_id, str(mail_id),
-    )  # fmt: skip
-    return done is not None
+    async with db.transaction():
+        # With the job's row locked no worker begins to send between our look and our word.
+        if not await db.fetch_value(_UNTOUCHED, str(mail_id)):
+            return False
+        return await db.fetch_value(_CANCEL, mail_id, merchant_id, invoice_id) is not None
 
 
 async def send(clients: Clients, mail_id: UUID) -> None:

@@ -158,7 +158,7 @@ async def undo(merchant_id: UUID, invoice_id: UUID, mail_id: UUID) -> bool:
     """Take a request back while its mail has not gone out; False when it is too late."""
     await invoices.one(merchant_id, invoice_id)
     async with db.transaction():
-        if not await mails.cancel(merchant_id, mail_id):
+        if not await mails.cancel(merchant_id, invoice_id, mail_id):
             return False
         await links.take_back_request(invoice_id)
         await timeline.add(merchant_id, invoice_id, "requested", "Request taken back", "The mail was not sent.")
