@@ -141,7 +141,8 @@ def _machine(world: World, tokens: Tokens, scopes: list[str]) -> dict[str, Any]:
     app = world.config.xero
     if not app.client_credentials_scopes:
         raise TokenError("unauthorized_client", "this app may not use client_credentials")
-    if not scopes or not set(scopes) <= set(app.client_credentials_scopes):
+    scopes = scopes or list(app.client_credentials_scopes)
+    if not set(scopes) <= set(app.client_credentials_scopes):
         raise TokenError("invalid_scope", "client_credentials with a scope the app does not have")
     access = tokens.machine(scopes, app.client_id)
     told = {"access_token": access, "expires_in": ACCESS_SECONDS, "token_type": "Bearer"}

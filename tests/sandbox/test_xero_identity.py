@@ -232,7 +232,7 @@ def test_the_app_itself_may_manage_connections_only(hannah: Person) -> None:
 
 def test_client_credentials_are_refused_as_documented(hannah: Person) -> None:
     """A scope the app does not have is invalid_scope; an app type without the grant is unauthorized_client."""
-    for scope in ("accounting.payments", "app.connections accounting.invoices", ""):
+    for scope in ("accounting.payments", "app.connections accounting.invoices"):
         refused = hannah.token(grant_type="client_credentials", scope=scope)
         assert (400, {"error": "invalid_scope"}) == (refused.status_code, refused.json())
     hannah.sandbox.config(client_credentials_scopes=[])

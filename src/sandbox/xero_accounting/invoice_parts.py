@@ -145,7 +145,8 @@ def _attach(kit: Kit, call: Call, key: str, file_name: str, body: bytes, *, may_
         "id": old["id"] if old is not None else kit.world.ids.uuid(),
         "owner": row["id"],
         "file_name": file_name,
-        "mime": mime,
+        # Xero's own SDKs send every file as octet-stream, and its recorded answers still name the file's type.
+        "mime": (mimetypes.guess_type(file_name)[0] or mime) if mime == "application/octet-stream" else mime,
         "size": len(body),
         "online": may_show and call.flag("IncludeOnline"),
         "content": base64.b64encode(body).decode(),

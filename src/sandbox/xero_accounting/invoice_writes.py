@@ -33,7 +33,9 @@ EDITABLE_WHEN_PAID = {"InvoiceID", "Reference", "DueDate", "InvoiceNumber", "Bra
     "Status",
     "Type",
 }
-UNRECOGNISED = {"StatusAttributeString", "HasErrors", "ValidationErrors", "Warnings"}
+# As reported of the real Xero; the flags its own SDKs add to every object they send are taken and not read.
+UNRECOGNISED = {"StatusAttributeString"}
+NOT_READ = {"HasErrors", "HasAttachments", "IsDiscounted", "ValidationErrors", "Warnings"}
 Change = Callable[[], Obj]
 
 
@@ -136,7 +138,7 @@ def _check_may_change(call: Call, row: Obj, wire: dict[str, Any], status: str, *
         raise Refusal(NOT_VALID)
     if status == "VOIDED" and applied:
         raise Refusal(HAS_PAYMENT)
-    if applied and not set(wire) <= EDITABLE_WHEN_PAID:
+    if applied and not set(wire) - NOT_READ <= EDITABLE_WHEN_PAID:
         raise Refusal(HAS_PAYMENT)
     if wire.get("Type", row["type"]) != row["type"]:
         raise Refusal(NOT_VALID)
