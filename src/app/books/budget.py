@@ -18,13 +18,13 @@ import asyncpg
 import structlog
 
 from app.clients.xero_errors import failure_of_limit
-from app.core import db
+from app.core import db, limiter
 from app.core.clock import from_now, now
 from app.core.errors import Upstream
 from app.core.work import Postpone
 
 log = structlog.get_logger()
-LaneName = Literal["publish", "sync", "page", "writeback"]
+LaneName = Literal["paper", "publish", "sync", "page", "writeback"]
 
 MINUTE_LIMIT = 60
 AT_ONCE = 5
@@ -32,9 +32,11 @@ AT_ONCE = 5
 MINUTE = timedelta(seconds=60.5)
 DAY = timedelta(hours=24)
 PERMIT_SECONDS = 75.0
-PER_MINUTE: Mapping[LaneName, int] = {"publish": 20, "sync": 40, "page": 52, "writeback": 60}
-OF_DAY: Mapping[LaneName, float] = {"publish": 0.5, "sync": 0.8, "page": 0.95, "writeback": 1.0}
-QUEUE_SECONDS: Mapping[LaneName, float] = {"publish": 8.0, "sync": 8.0, "page": 2.0, "writeback": 8.0}
+PER_MINUTE: Mapping[LaneName, int] = {"paper": 40, "publish": 20, "sync": 40, "page": 52, "writeback": 60}
+OF_DAY: Mapping[LaneName, float] = {"paper": 0.8, "publish": 0.5, "sync": 0.8, "page": 0.95, "writeback": 1.0}
+QUEUE_SECONDS: Mapping[LaneName, float] = {"paper": 2.0, "publish": 8.0, "sync": 8.0, "page": 2.0, "writeback": 8.0}
+# PDFs are fetched for whoever holds a link: so many calls of their own a minute, and this share of the day's.
+PAPERS_PER_MINUTE, PAPERS_OF_DAY = 10, 0.3
 EVERY_TENANT = ""  # the row that stands for the app's own limit over all organisations
 
 _FIRST = "INSERT INTO xero_budget (xero_tenant_id) VALUES ($1) ON CONFLICT (xero_tenant_id) DO NOTHING"
@@ -112,8 +114,10 @@ class TenantGate:
     async def before(self) -> None:
         """Count a call in; waits shortly for one of the five places.
 
-        Raises Postpone (a page's lane: Upstream with `retry_after`) when the organisation's calls are used up.
+        Raises Postpone (a page's or a paper's lane: Upstream with `retry_after`) when the organisation's calls are used up.
         """
+        if self._lane == "paper" and not await self._has_share():
+            raise self._later(from_now(MINUTE.total_seconds()))
         until = time.monotonic() + QUEUE_SECONDS[self._lane]
         while True:
             at = await self._try()
@@ -138,6 +142,14 @@ class TenantGate:
         tenant = EVERY_TENANT if problem.startswith("app") else self._tenant
         await db.fetch(_BLOCK, tenant, from_now(seconds), problem)
         log.warning("budget.paused", tenant=tenant, problem=problem, seconds=round(seconds))
+
+    async def _has_share(self) -> bool:
+        """Whether papers have calls of their own left; uses one."""
+        limit = await db.fetch_value("SELECT day_limit FROM xero_budget WHERE xero_tenant_id = $1", self._tenant)
+        of_day = int((limit or 5_000) * PAPERS_OF_DAY)
+        return await limiter.take(f"paper:{self._tenant}", PAPERS_PER_MINUTE, 60) and await limiter.take(
+            f"paper-day:{self._tenant}", of_day, DAY.total_seconds()
+        )
 
     async def _try(self) -> datetime | None:
         """When to come back; or None, and then with a permit unless all five places are taken."""
@@ -166,7 +178,7 @@ class TenantGate:
         return at
 
     def _later(self, at: datetime) -> Exception:
-        if self._lane == "page":
+        if self._lane in {"page", "paper"}:
             seconds = max((at - now()).total_seconds(), 1.0)
             return Upstream("Xero's limit of calls is reached.", code="budget", retry_after=seconds)
         return Postpone(at, "Xero's limit of calls is reached.")

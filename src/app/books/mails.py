@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from app.books import access, timeline
+from app.books import papers, timeline
 from app.clients.bundle import Clients
 from app.core import db, jobs, live
 from app.core.clock import now
@@ -146,13 +146,12 @@ def _mailbox(name: str, address: str) -> Address:
 async def _pdf(clients: Clients, row: Any) -> tuple[str, bytes] | None:
     """Xero's PDF of the invoice; without it the mail goes all the same when Xero will never give it."""
     invoice = await db.fetch_row(
-        "SELECT connection, xero_invoice_id, number FROM invoice WHERE id = $1", row["invoice"]
+        "SELECT id, connection, xero_invoice_id, xero_updated_at, number FROM invoice WHERE id = $1", row["invoice"]
     )
     if invoice is None:
         return None
     try:
-        async with access.tenant(clients, invoice["connection"], "sync") as tenant:
-            return f"{_file_name(invoice['number'])}.pdf", await tenant.invoice_pdf(invoice["xero_invoice_id"])
+        return f"{_file_name(invoice['number'])}.pdf", await papers.pdf(clients, invoice, "sync")
     except Refused:
         return None
     except Upstream as error:
