@@ -87,8 +87,17 @@ async def received(payment: Row) -> None:
 async def bounced(payment: Row) -> None:
     """The customer's bank took the money back after Stripe had confirmed it."""
     amount = Money(payment["amount_minor"], payment["currency"])
-    fact = _fact(payment, "stripe", payment["stripe_payment_intent_id"], "bounced", None)
-    await record(fact, moved(amount, debit=REFUNDS, credit=CLEARING))
+    external_id = await _next_id(payment["id"], "bounced", payment["stripe_payment_intent_id"])
+    await record(_fact(payment, "stripe", external_id, "bounced", None), moved(amount, debit=REFUNDS, credit=CLEARING))
+
+
+async def came_after_all(payment: Row) -> None:
+    """What the bank was said to have taken back is there after all; nothing is booked when it had never been there."""
+    away = (await balances(payment["id"])).get((REFUNDS, payment["currency"]), 0)
+    if away:
+        external_id = await _next_id(payment["id"], "bounce_returned", payment["stripe_payment_intent_id"])
+        fact = _fact(payment, "stripe", external_id, "bounce_returned", None)
+        await record(fact, moved(Money(-away, payment["currency"]), debit=REFUNDS, credit=CLEARING))
 
 
 async def refunded(payment: Row, change: int) -> None:

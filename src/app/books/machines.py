@@ -25,6 +25,7 @@ ATTEMPT = Machine(
         Edge("expired", "succeeded", "late money", forced=True),
         Edge("canceled", "processing", "paid while we ended the session", forced=True),
         Edge("canceled", "succeeded", "paid while we ended the session", forced=True),
+        Edge("failed", "succeeded", "Stripe says paid after all", forced=True),
     ),
 )
 
@@ -35,6 +36,7 @@ PAYMENT = Machine(
         Edge("processing", "succeeded", "Stripe confirmed the money"),
         Edge("processing", "failed", "the bank refused"),
         Edge("succeeded", "failed", "the bank took the money back"),
+        Edge("failed", "succeeded", "Stripe says paid after all", forced=True),
         Edge("succeeded", "refunded_part", "part was refunded"),
         Edge("succeeded", "refunded", "all was refunded"),
         Edge("refunded_part", "refunded", "the rest was refunded"),

@@ -87,15 +87,18 @@ def method_words(payment: Row) -> str:
 
 
 async def _succeed(payment: Row, told: Told) -> Row:
-    """Money arrived: the ledger, the write to Xero and the receipt all begin here, once."""
-    charge = told.charge
+    """Money arrived: the ledger, the write to Xero and the receipt all begin here, once.
+
+    Also for one that we took for failed: what Stripe says now is what counts.
+    """
+    charge, failed = told.charge, payment["state"] == "failed"
     slow = payment["state"] == "processing" and payment["created_at"] < payment["changed_at"]
     paid_at = charge.created if charge and not slow else now()
     late = await db.fetch_value(
         "SELECT state IN ('expired', 'canceled') FROM attempt WHERE id = $1", payment["attempt"]
     )
     moved = await states.move(
-        PAYMENT, payment["id"], "succeeded", ("processing",), paid_at=paid_at, changed_at=now(), failure="",
+        PAYMENT, payment["id"], "succeeded", ("processing", "failed"), paid_at=paid_at, changed_at=now(), failure="",
         exception="paid_late" if late else payment["exception"],
     )  # fmt: skip
     if not moved:
@@ -104,7 +107,10 @@ async def _succeed(payment: Row, told: Told) -> Row:
     payment = await reread(payment)
     await attempts.mark_succeeded(payment["attempt"])
     await ledger.received(payment)
-    await intents.intend_payment(payment)
+    if await intents.intend_payment(payment) is None:
+        await _take_back(payment)
+    if failed:
+        await ledger.came_after_all(payment)
     await tell(
         payment, "paid", await _paid_title(payment), f"{amount_of(payment)} with {method_words(payment)}", paid_at
     )
@@ -153,20 +159,42 @@ async def _refund(payment: Row, told: Told) -> Row:
 
 
 async def _take_back(payment: Row) -> None:
-    """What a refund or a bounced debit means for Xero: less to write, something to take back, or a person's decision."""
+    """What a refund or a bounced debit means for Xero: less to write, something to take back, or a person's decision.
+
+    And what it means when the money is there again: what was withdrawn is written after all.
+    """
     written = await intents.of_payment(payment["id"], "payment")
-    if written is None or written["state"] in {"abandoned", "reversed"}:
+    if written is None or written["state"] == "reversed":
         return
-    if written["state"] in {"intended", "parked"} and written["sent_at"] is None:
+    if written["state"] == "abandoned":
+        await _meant_again(payment, written)
+    elif written["state"] in {"intended", "parked"} and written["sent_at"] is None:
         await _not_there_yet(payment, written)
     else:
         await _there_already(payment)
 
 
+def _left(payment: Row) -> Money:
+    """What of the money did not go back."""
+    gone = payment["amount_minor"] if payment["state"] == "failed" else payment["refunded_minor"]
+    return Money(max(payment["amount_minor"] - gone, 0), payment["currency"])
+
+
+async def _meant_again(payment: Row, written: Row) -> None:
+    """Withdrawn because the money had gone back; there again, it is written. What a person booked stays theirs."""
+    left = _left(payment)
+    if (
+        left.minor
+        and written["reason"] == intents.WITHDRAWN
+        and await intents.ask_again(written["id"], source="abandoned")
+    ):
+        await intents.resize(written["id"], left)
+
+
 async def _not_there_yet(payment: Row, written: Row) -> None:
     """Xero has not heard of it: what is left is written, or nothing."""
-    left = Money(payment["amount_minor"] - payment["refunded_minor"], payment["currency"])
-    if payment["state"] == "failed" or left.minor <= 0:
+    left = _left(payment)
+    if not left.minor:
         await intents.give_up(written["id"], "The money went back before it was recorded.")
         return
     await intents.resize(written["id"], left)

@@ -6,6 +6,7 @@ times at once does it once.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,6 +28,8 @@ __all__ = ["amount_of", "book_fee", "by_intent", "method_words", "note_exception
 Row = Mapping[str, Any]
 log = structlog.get_logger()
 FEE_LATER, FEE_PATIENCE_DAYS = 900, 30
+# How often Stripe is read again when others change the payment meanwhile; then the work comes back a little later.
+OVERTAKEN_TIMES = 4
 
 _INSERT = """
 INSERT INTO payment (id, merchant, connection, invoice, attempt, stripe_account_id, stripe_payment_intent_id, stripe_charge_id,
@@ -34,8 +37,12 @@ INSERT INTO payment (id, merchant, connection, invoice, attempt, stripe_account_
   balance_transaction_id, settlement_currency, exchange_rate, exception, created_at, changed_at)
 SELECT $1, i.merchant, i.connection, i.id, $2, $3, $4, '', $5, 'processing', $6, $7, '', '', '', '', '', $8, '', '', '', '',
   now(), now() FROM invoice i WHERE i.id = $9
-ON CONFLICT (stripe_account_id, stripe_payment_intent_id) DO NOTHING
+ON CONFLICT (stripe_account_id, stripe_payment_intent_id) DO NOTHING RETURNING *
 """
+
+
+class _Overtaken(Exception):
+    """The payment changed while Stripe was read: what was read may be older than what we know."""
 
 
 async def one(payment_id: UUID) -> Row | None:
@@ -62,11 +69,15 @@ async def settle(
     `session_id` is a hint that saves a call; it is believed only if the session at Stripe names this intent. Raises
     Upstream when Stripe does not answer, and when our own answer with the session's id is still on its way (come back).
     """
-    intent = await clients.stripe.intent(stripe_account_id, payment_intent_id)
-    attempt = await _match(clients, stripe_account_id, intent, session_id)
-    if attempt is None:
-        return None
-    return await _take(clients, attempt, intent)
+    for _ in range(OVERTAKEN_TIMES):
+        before = await _version(stripe_account_id, payment_intent_id)
+        intent = await clients.stripe.intent(stripe_account_id, payment_intent_id)
+        attempt = await _match(clients, stripe_account_id, intent, session_id)
+        if attempt is None:
+            return None
+        with suppress(_Overtaken):
+            return await _take(clients, attempt, intent, before)
+    raise Upstream("The payment is just being changed.", code="overtaken", retry_after=2)
 
 
 async def settle_session(clients: Clients, stripe_account_id: str, session_id: str) -> UUID | None:
@@ -82,8 +93,12 @@ async def settle_session(clients: Clients, stripe_account_id: str, session_id: s
     if not session.payment_intent:
         return None
     await attempts.note_intent(attempt["id"], session.payment_intent)
-    intent = await clients.stripe.intent(stripe_account_id, session.payment_intent)
-    return await _take(clients, attempt, intent, over=session.status == "complete")
+    for _ in range(OVERTAKEN_TIMES):
+        before = await _version(stripe_account_id, session.payment_intent)
+        intent = await clients.stripe.intent(stripe_account_id, session.payment_intent)
+        with suppress(_Overtaken):
+            return await _take(clients, attempt, intent, before, over=session.status == "complete")
+    raise Upstream("The payment is just being changed.", code="overtaken", retry_after=2)
 
 
 async def book_fee(clients: Clients, payment_id: UUID) -> None:
@@ -150,18 +165,27 @@ def _ours(clients: Clients, attempt: Row, intent: IntentView) -> bool:
     return fits
 
 
-async def _take(clients: Clients, attempt: Row, intent: IntentView, *, over: bool = False) -> UUID | None:
-    """`over`: the session takes no other card, so that what failed is a slow payment that we never heard of before."""
+async def _version(account: str, payment_intent_id: str) -> str:
+    """What changes with every change of the payment's row; "" while there is none. Noted before Stripe is read."""
+    sql = "SELECT xmin::text FROM payment WHERE stripe_account_id = $1 AND stripe_payment_intent_id = $2"
+    return await db.fetch_value(sql, account, payment_intent_id) or ""
+
+
+async def _take(clients: Clients, attempt: Row, intent: IntentView, before: str, *, over: bool = False) -> UUID | None:
+    """`over`: the session takes no other card, so that what failed is a slow payment that we never heard of before.
+
+    `before` is the payment's version from before Stripe was read. Raises _Overtaken when it moved meanwhile: then somebody
+    may have read something newer, and what we hold must not be written over it.
+    """
     if not _ours(clients, attempt, intent):
         return None
-    known = await by_intent(attempt["stripe_account_id"], intent.id)
     failed = over and intent.status in {"requires_payment_method", "canceled"}
-    if known is None and not failed and intent.status not in {"succeeded", "processing"}:
+    if not before and not failed and intent.status not in {"succeeded", "processing"}:
         if intent.last_error:
             await attempts.declined(attempt["id"], intent.last_error)
         return None
     told = await _listen(clients, attempt["stripe_account_id"], intent)
-    payment_id = await _store(attempt, told)
+    payment_id = await _store(attempt, told, before)
     faultpoint("K09")
     return payment_id
 
@@ -174,18 +198,12 @@ async def _listen(clients: Clients, account: str, intent: IntentView) -> Told:
     return Told(intent, await clients.stripe.disputes(account, charge.id))
 
 
-async def _store(attempt: Row, told: Told) -> UUID:
+async def _store(attempt: Row, told: Told, before: str) -> UUID:
     """One transaction, one lock order (invoice, attempt, payment, write-back): insert or converge."""
     async with db.transaction():
         await db.fetch("SELECT 1 FROM invoice WHERE id = $1 FOR NO KEY UPDATE", attempt["invoice"])
         await db.fetch("SELECT 1 FROM attempt WHERE id = $1 FOR NO KEY UPDATE", attempt["id"])
-        await _insert(attempt, told.intent)
-        payment = await db.fetch_row(
-            "SELECT * FROM payment WHERE stripe_account_id = $1 AND stripe_payment_intent_id = $2 FOR NO KEY UPDATE",
-            attempt["stripe_account_id"],
-            told.intent.id,
-        )
-        assert payment is not None
+        payment = await (_held(attempt, told.intent, before) if before else _insert(attempt, told.intent))
         faultpoint("K08")
         if told.intent.status == "processing":
             await _on_its_way(payment, told)
@@ -194,17 +212,33 @@ async def _store(attempt: Row, told: Told) -> UUID:
     return UUID(str(payment["id"]))
 
 
-async def _insert(attempt: Row, intent: IntentView) -> None:
-    """The amount is what Stripe says was paid, in the currency that was asked for."""
+async def _held(attempt: Row, intent: IntentView, before: str) -> Row:
+    """The payment's row, locked, as it was before Stripe was read. Raises _Overtaken when it is another one by now."""
+    where = "FROM payment WHERE stripe_account_id = $1 AND stripe_payment_intent_id = $2"
+    await db.fetch(f"SELECT 1 {where} FOR NO KEY UPDATE", attempt["stripe_account_id"], intent.id)
+    # a statement of its own: one that waited for the lock may show the row as it was when it began
+    row: Row | None = await db.fetch_row(
+        f"SELECT *, xmin::text AS version {where}", attempt["stripe_account_id"], intent.id
+    )
+    if row is None or row["version"] != before:
+        raise _Overtaken
+    return row
+
+
+async def _insert(attempt: Row, intent: IntentView) -> Row:
+    """The amount is what Stripe says was paid, in the currency that was asked for. Raises _Overtaken if it is here by now."""
     amount = from_stripe(intent.amount, intent.currency)
-    await db.fetch(
+    row: Row | None = await db.fetch_row(
         _INSERT, uuid4(), attempt["id"], attempt["stripe_account_id"], intent.id, intent.livemode, amount.minor,
         amount.currency, intent.created, attempt["invoice"],
     )  # fmt: skip
+    if row is None:
+        raise _Overtaken
     if amount.minor != attempt["amount_minor"]:
         log.error(
             "payment.amount_differs", attempt=str(attempt["id"]), asked=attempt["amount_minor"], paid=amount.minor
         )
+    return row
 
 
 async def _on_its_way(payment: Row, told: Told) -> None:
