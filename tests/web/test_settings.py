@@ -2,11 +2,13 @@
 
 import io
 import re
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from PIL import Image
 
+from tests.fixtures.database import Postgres
 from tests.fixtures.product import Product
 from tests.walker import Reader
 from tests.world import HARROW, Merchant, until
@@ -181,3 +183,14 @@ def test_disconnect(owner: Merchant) -> None:
     assert "Reconnect to Xero" in owner.text
     owner.press(f"Reconnect {HARROW}")
     assert "xero" in str(owner.page.url)
+
+
+def test_the_trail_names_who_did_it(owner: Merchant, postgres: Postgres, database_url: str) -> None:
+    """What is changed on a page is in the audit trail under the person who was signed in."""
+    brand(owner, None, colour="#14532d")
+    said = postgres.run(
+        "SELECT a.actor = 'user:' || m.app_user FROM audit a JOIN member m ON m.merchant = a.merchant "
+        "WHERE a.action = 'branding_changed' ORDER BY a.id DESC LIMIT 1",
+        urlsplit(database_url).path.lstrip("/"),
+    )
+    assert "t" == said

@@ -6,6 +6,7 @@ Chosen by the merchant from Xero's own list: never free text, never made silentl
 from typing import Any, Literal
 from uuid import UUID
 
+from app.books import audit
 from app.books.access import tenant
 from app.books.connections import one
 from app.clients.bundle import Clients
@@ -79,17 +80,14 @@ async def choose(
         and all(rate.tax_type != tax_type for rate in await tax_rates(clients, connection_id))
     ):
         raise Refused("Choose a tax rate from the list.")
-    await db.fetch(
-        _CHOOSE,
-        connection_id,
-        kind,
-        "" if kind == "fees" else currency,
-        account.id,
-        account.code,
-        account.name,
-        tax_type or account.tax_type if kind == "fees" else "",
-    )
-    await live.announce(merchant_id)
+    of, tax = ("", tax_type or account.tax_type) if kind == "fees" else (currency, "")
+    before = (await chosen(connection_id)).get((kind, of))
+    async with db.transaction():
+        await db.fetch(_CHOOSE, connection_id, kind, of, account.id, account.code, account.name, tax)
+        if before is None or (before["xero_account_id"], before["tax_type"]) != (account.id, tax):
+            what = {"kind": kind, "currency": of, "xero_account_id": account.id, "tax_type": tax}
+            await audit.note(merchant_id, audit.actor(), "account_chosen", f"connection:{connection_id}", what)
+        await live.announce(merchant_id)
 
 
 async def chosen(connection_id: UUID) -> dict[tuple[str, str], Any]:
@@ -101,7 +99,11 @@ async def chosen(connection_id: UUID) -> dict[tuple[str, str], Any]:
 async def forget(merchant_id: UUID, connection_id: UUID, kind: Kind) -> None:
     """Choose nothing for this kind any more: without an account for fees, fees are not recorded."""
     await one(merchant_id, connection_id)
-    await db.fetch("DELETE FROM account_choice WHERE connection = $1 AND kind = $2", connection_id, kind)
+    async with db.transaction():
+        sql = "DELETE FROM account_choice WHERE connection = $1 AND kind = $2 RETURNING id"
+        if await db.fetch(sql, connection_id, kind):
+            what = {"kind": kind}
+            await audit.note(merchant_id, audit.actor(), "account_forgotten", f"connection:{connection_id}", what)
 
 
 async def _read(clients: Clients, connection_id: UUID) -> list[XeroAccount]:

@@ -18,6 +18,7 @@ import msgspec
 
 from app.core import db
 from app.core.clock import now
+from app.core.states import Edge
 
 Row = Mapping[str, Any]
 HOUSE = "payportal"
@@ -88,6 +89,12 @@ def link(
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
     said = [before, str(merchant_id), number, moment, actor, action, subject, details]
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
+
+
+async def corrected(table: str, row: Row, edge: Edge) -> None:
+    """Note a forced correction of a state machine: who, what, from where to where, and why (the edge's own words)."""
+    details = {"from": edge.source, "to": edge.target, "why": edge.event}
+    await note(row["merchant"], actor(), "corrected", f"{table}:{row['id']}", details)
 
 
 async def verify() -> tuple[int, list[Flaw]]:

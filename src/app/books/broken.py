@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from app.books import audit
 from app.core import db, jobs, live
 from app.core.clock import from_now
 from app.core.errors import Refused
@@ -25,10 +26,12 @@ class Broken(Refused):
 async def mark_broken(connection_id: UUID, reason: str) -> bool:
     """Note that a connected organisation stopped working; True when that was new. Open pages hear of it."""
     sql = "UPDATE connection SET state = 'broken', state_reason = $2 WHERE id = $1 AND state = 'connected' RETURNING merchant"
-    merchant_id = await db.fetch_value(sql, connection_id, reason)
-    if merchant_id is not None:
-        await live.announce(merchant_id)
-        await jobs.ask("merchant.alert", merchant_id, at=from_now(30))
+    async with db.transaction():
+        merchant_id = await db.fetch_value(sql, connection_id, reason)
+        if merchant_id is not None:
+            await audit.note(merchant_id, "xero", "connection_lost", f"connection:{connection_id}", {"reason": reason})
+            await live.announce(merchant_id)
+            await jobs.ask("merchant.alert", merchant_id, at=from_now(30))
     return merchant_id is not None
 
 

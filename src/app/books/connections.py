@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from app.books import grants, writeback
+from app.books import audit, grants, writeback
 from app.books.access import access_token, grant_of, open_tenant, tenant
 from app.books.broken import Broken, mark_broken
 from app.books.timezones import iana
@@ -113,6 +113,7 @@ async def disconnect(clients: Clients, merchant_id: UUID, connection_id: UUID) -
         )
         for kind in ("connection.import", "connection.poll", "connection.check"):
             await jobs.forget(kind, connection_id)
+        await audit.note(merchant_id, audit.actor(), "disconnected", f"connection:{connection_id}")
         await live.announce(merchant_id)
 
 
@@ -132,6 +133,7 @@ async def revive(clients: Clients, user_id: UUID) -> int:
         async with db.transaction():
             await db.fetch(_REVIVE, row["id"], grant["id"], listed[row["xero_tenant_id"]].id)
             await _set_to_work(row["id"])
+            await audit.note(row["merchant"], audit.actor(), "reconnected", f"connection:{row['id']}")
             await live.announce(row["merchant"])
     return len(rows)
 
@@ -200,6 +202,7 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
     try:
         async with db.transaction():
             connection_id: UUID | None = await db.fetch_value(_MINE, merchant_id, chosen.tenant_id)
+            action = "connected" if connection_id is None else "reconnected"
             if connection_id is None:
                 connection_id = await db.fetch_value(_INSERT, merchant_id, grant_id, chosen.tenant_id, chosen.id)
             else:
@@ -207,6 +210,8 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
             assert connection_id is not None
             await _note(connection_id, organisation)
             await _set_to_work(connection_id)
+            tenant_id = {"xero_tenant_id": chosen.tenant_id}
+            await audit.note(merchant_id, audit.actor(), action, f"connection:{connection_id}", tenant_id)
             await live.announce(merchant_id)
             return connection_id
     except asyncpg.UniqueViolationError as error:

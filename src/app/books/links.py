@@ -6,7 +6,7 @@ A wrong token dies at its checksum before any query. A link that was switched of
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.books import timeline
+from app.books import audit, timeline
 from app.books.links_tokens import address, qr_text, token_of
 from app.books.publishing import publish
 from app.clients.bundle import Keys
@@ -95,6 +95,7 @@ async def revoke(keys: Keys, merchant_id: UUID, link_id: UUID) -> Any:
         await timeline.add(
             merchant_id, row["invoice"], "linked", "Payment link replaced", "The old link no longer works."
         )
+        await audit.note(merchant_id, audit.actor(), "link_replaced", f"pay_link:{link_id}", {"version": version})
         await jobs.ask("link.publish", link_id)
         await live.announce(merchant_id)
     return row
@@ -138,6 +139,7 @@ async def _set(merchant_id: UUID, link_id: UUID, column: str, value: bool) -> UU
     if row[column] is value:
         return None
     await db.fetch(f"UPDATE pay_link SET {column} = $2 WHERE id = $1", link_id, value)
+    await audit.note(merchant_id, audit.actor(), "link_switched", f"pay_link:{link_id}", {column: value})
     await live.announce(merchant_id)
     invoice_id: UUID = row["invoice"]
     return invoice_id
@@ -145,14 +147,19 @@ async def _set(merchant_id: UUID, link_id: UUID, column: str, value: bool) -> UU
 
 async def mark_requested(link_id: UUID, to: str) -> None:
     """The link was sent or handed out; `to` is empty when it was copied. What is not in Xero yet is tried once more."""
-    row = await db.fetch_row(
-        "UPDATE pay_link SET requested_at = now(), requested_to = CASE WHEN $2 = '' THEN requested_to ELSE $2 END "
-        "WHERE id = $1 RETURNING in_xero_at, qr_in_xero_at",
-        link_id,
-        to,
-    )
-    if row and not (row["in_xero_at"] and row["qr_in_xero_at"]):
-        await jobs.ask("link.publish", link_id)
+    async with db.transaction():
+        row = await db.fetch_row(
+            "UPDATE pay_link SET requested_at = now(), requested_to = CASE WHEN $2 = '' THEN requested_to ELSE $2 END "
+            "WHERE id = $1 RETURNING merchant, invoice, in_xero_at, qr_in_xero_at",
+            link_id,
+            to,
+        )
+        if row is None:
+            return
+        way = {"way": "mail" if to else "link"}
+        await audit.note(row["merchant"], audit.actor(), "payment_requested", f"invoice:{row['invoice']}", way)
+        if not (row["in_xero_at"] and row["qr_in_xero_at"]):
+            await jobs.ask("link.publish", link_id)
 
 
 async def take_back_request(invoice_id: UUID) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from app.books import audit
 from app.core import brand, db
 from app.core.clock import now
 from app.core.errors import NotFound
@@ -160,6 +161,8 @@ async def save(merchant_id: UUID, values: Values, logo: Logo | None, *, remove_l
             await db.fetch(_LOGO, merchant_id, logo.png, logo.width, logo.height, logo.hash)
         elif remove_logo:
             await db.fetch(_LOGO, merchant_id, None, 0, 0, "")
+        what = {"colour": values["colour"], "logo": logo.hash if logo else "removed" if remove_logo else "kept"}
+        await audit.note(merchant_id, audit.actor(), "branding_changed", f"merchant:{merchant_id}", what)
 
 
 async def begin(merchant_id: UUID) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from app.books import access
+from app.books import access, audit
 from app.clients.bundle import Clients
 from app.clients.xero_wire import XeroOrganisation
 from app.core import db
@@ -86,26 +86,38 @@ async def confirm(merchant_id: UUID, form: Mapping[str, str]) -> tuple[Values, E
     if errors:
         return values, errors
     contact = f"{values['first_name']} {values['last_name']}"
-    if await db.fetch_value(_CONFIRM, merchant_id, *(values[name] for name in _STORED), contact) is None:
-        raise NotFound("No such merchant.")
+    async with db.transaction():
+        if await db.fetch_value(_CONFIRM, merchant_id, *(values[name] for name in _STORED), contact) is None:
+            raise NotFound("No such merchant.")
+        await _note(merchant_id, "business_confirmed")
     return values, errors
 
 
 async def set_options(merchant_id: UUID, *, allow_part: bool, minimum_part_minor: int) -> None:
     """What customers may pay; `minimum_part_minor` in minor units of the merchant's own currency."""
     sql = "UPDATE merchant SET allow_part = $2, minimum_part_minor = $3, options_confirmed_at = now() WHERE id = $1"
-    await db.fetch(sql, merchant_id, allow_part, minimum_part_minor)
+    async with db.transaction():
+        await db.fetch(sql, merchant_id, allow_part, minimum_part_minor)
+        await _note(merchant_id, "options_changed", allow_part=allow_part, minimum_part_minor=minimum_part_minor)
 
 
 async def set_habits(merchant_id: UUID, *, link_every_invoice: bool, mail_on_trouble: bool) -> None:
     """Whether each new invoice gets a pay link by itself, and whether trouble with a payment is told by mail."""
-    sql = "UPDATE merchant SET link_every_invoice = $2, mail_on_trouble = $3 WHERE id = $1"
-    await db.fetch(sql, merchant_id, link_every_invoice, mail_on_trouble)
+    sql = (
+        "UPDATE merchant SET link_every_invoice = $2, mail_on_trouble = $3 WHERE id = $1 "
+        "AND (link_every_invoice, mail_on_trouble) IS DISTINCT FROM ($2, $3) RETURNING id"
+    )
+    async with db.transaction():
+        if await db.fetch(sql, merchant_id, link_every_invoice, mail_on_trouble):
+            habits = {"link_every_invoice": link_every_invoice, "mail_on_trouble": mail_on_trouble}
+            await _note(merchant_id, "options_changed", **habits)
 
 
 async def rotate_pay_now(merchant_id: UUID) -> None:
     """Make the Pay now address that was handed out so far useless."""
-    await db.fetch("UPDATE merchant SET pay_now_version = pay_now_version + 1 WHERE id = $1", merchant_id)
+    async with db.transaction():
+        await db.fetch("UPDATE merchant SET pay_now_version = pay_now_version + 1 WHERE id = $1", merchant_id)
+        await _note(merchant_id, "pay_now_replaced")
 
 
 async def currency(merchant_id: UUID) -> str:
@@ -113,6 +125,10 @@ async def currency(merchant_id: UUID) -> str:
     found: str | None = await db.fetch_value(_CURRENCY, merchant_id)
     country = (await one(merchant_id))["country"]
     return found or (countries.currency_of(country) if country else "GBP")
+
+
+async def _note(merchant_id: UUID, action: str, **details: object) -> None:
+    await audit.note(merchant_id, audit.actor(), action, f"merchant:{merchant_id}", details)
 
 
 async def _make(user_id: UUID) -> UUID:

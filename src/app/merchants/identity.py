@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from app.books import access, connections
+from app.books import access, audit, connections
 from app.clients.bundle import Clients
 from app.clients.xero_identity import BadIdentity, IdClaims, TokenSet
 from app.core import db
@@ -124,8 +124,12 @@ def _reason(error: Upstream) -> Reason:
 
 
 async def _welcome(clients: Clients, flow: Any, tokens: TokenSet, claims: IdClaims) -> SignedIn:
-    user_id: UUID = await db.fetch_value(_USER, claims.xero_userid, claims.email, claims.given_name, claims.family_name)
-    merchant_id = await business.ensure(user_id)
+    async with db.transaction():
+        names = (claims.email, claims.given_name, claims.family_name)
+        user_id: UUID = await db.fetch_value(_USER, claims.xero_userid, *names)
+        merchant_id = await business.ensure(user_id)
+        audit.acting(user_id)
+        await audit.note(merchant_id, audit.actor(), "signed_in", f"user:{user_id}", {"purpose": flow["purpose"]})
     # Signing in gives no refresh token; the grant of an earlier consent stays as it is.
     connected = flow["purpose"] == "connect" and bool(tokens.refresh_token)
     if connected:

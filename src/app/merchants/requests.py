@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from app.books import invoices, links, mails, timeline
+from app.books import audit, invoices, links, mails, timeline
 from app.clients.bundle import Clients
 from app.core import db, limiter, live
 from app.core.clock import from_now, now
@@ -162,5 +162,6 @@ async def undo(merchant_id: UUID, invoice_id: UUID, mail_id: UUID) -> bool:
             return False
         await links.take_back_request(invoice_id)
         await timeline.add(merchant_id, invoice_id, "requested", "Request taken back", "The mail was not sent.")
+        await audit.note(merchant_id, audit.actor(), "request_taken_back", f"invoice:{invoice_id}")
         await live.announce(merchant_id)
     return True

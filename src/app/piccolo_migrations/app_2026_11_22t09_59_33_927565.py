@@ -59,8 +59,8 @@ async def forwards():
     manager.add_column(
         table_class_name="Repair",
         tablename="repair",
-        column_name="count",
-        db_column_name="count",
+        column_name="found",
+        db_column_name="found",
         column_class_name="Integer",
         column_class=Integer,
         params={

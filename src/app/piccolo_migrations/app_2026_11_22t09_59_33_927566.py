@@ -18,8 +18,6 @@ CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN RAISE EXCEPTION 'The audit trail is append-only.' USING ERRCODE = 'check_violation'; END $body$;
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
   FOR EACH ROW EXECUTE FUNCTION audit_append_only();
-CREATE TRIGGER audit_never_empty BEFORE TRUNCATE ON audit
-  FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only();
 """
 
 

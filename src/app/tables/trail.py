@@ -31,7 +31,7 @@ class AuditHead(Table, db=ENGINE):
 
 
 class Breach(Table, db=ENGINE):
-    """An invariant that did not hold; while it is not cleared, nothing new is written for its merchant. Writer: books.breaches."""
+    """An invariant that did not hold; until it is cleared, nothing new is written for its merchant. Writer: books.breaches."""
 
     id = BigSerial(primary_key=True)
     merchant = ForeignKey(Merchant, null=True, default=None, index=True, help_text="null: nobody's in particular")
@@ -48,4 +48,4 @@ class Repair(Table, db=ENGINE):
     merchant = ForeignKey(Merchant, null=False)
     source = Text(help_text="xero or stripe")
     day_on = Date()
-    count = Integer(default=0)
+    found = Integer(default=0)

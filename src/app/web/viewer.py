@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.books import audit
 from app.clients.bundle import Clients
 from app.core import db
 from app.core.crypto import digest
@@ -58,6 +59,7 @@ async def provide_viewer(request: AnyRequest, clients: Clients) -> Viewer:
     row = await db.fetch_row(_WHO, session.user_id, session.merchant_id) if session else None
     if session is None or row is None:
         raise NotSignedIn
+    audit.acting(session.user_id)
     return Viewer(
         session_id=session.id,
         user_id=session.user_id,

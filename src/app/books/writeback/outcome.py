@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from app.books import intents, ledger, payments, timeline
+from app.books import audit, intents, ledger, payments, timeline
 from app.books.machines import WRITE_BACK
 from app.books.writeback.rows import Item, move
 from app.books.writeback.words import reason_of
@@ -36,6 +36,7 @@ async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
         elif row["kind"] == "reversal":
             await _taken_back(item, payment, xero_id)
         await jobs.ask("invoice.pull", f"{row['connection']}:{item.invoice_id}")
+        await _note(row, "write_back_confirmed", xero_id=xero_id, adopted=adopted)
         await _announce(row)
     log.info("write_back.confirmed", kind=item.row["kind"], id=item.claim.id, adopted=adopted)
     faultpoint("K16")
@@ -57,6 +58,7 @@ async def park(item: Item, reason: str, message: str = "", *, keep_trace: bool =
         detail = f"{words.short[0].upper()}{words.short[1:]}. {words.way_out}"
         await timeline.add(row["merchant"], row["invoice"], "attention", title, detail)
         await jobs.ask("merchant.alert", row["merchant"], at=from_now(30))  # several at once make one mail
+        await _note(row, "write_back_parked", reason=reason)
         await _announce(row)
     log.warning("write_back.parked", kind=item.row["kind"], id=item.claim.id, reason=reason, message=message)
 
@@ -102,6 +104,11 @@ async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:
         await ledger.unapplied(payment, xero_id, money)
         detail = f"{money}, because it went back to the customer"
         await timeline.add(payment["merchant"], payment["invoice"], "refunded", "Taken back in Xero", detail)
+
+
+async def _note(row: Row, action: str, **details: object) -> None:
+    what = {"kind": row["kind"], "payment": row["payment"], "minor": row["amount_minor"], "currency": row["currency"]}
+    await audit.note(row["merchant"], audit.actor(), action, f"write_back:{row['id']}", what | details)
 
 
 async def _announce(row: Row) -> None:

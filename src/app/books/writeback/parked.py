@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from app.books import intents, timeline
+from app.books import audit, intents, timeline
 from app.books.machines import WRITE_BACK
 from app.books.writeback.words import Reason, reason_of
 from app.core import db, live, states
@@ -46,6 +46,7 @@ async def retry(merchant_id: UUID, write_back_id: int) -> None:
             await db.fetch(
                 "UPDATE write_back SET dead_at = NULL, attempts = 0, next_at = now() WHERE id = $1", write_back_id
             )
+            await audit.note(merchant_id, audit.actor(), "write_back_retried", f"write_back:{write_back_id}")
             wake("write_back", write_back_id)
         else:
             raise Refused("This is already on its way to Xero.")
