@@ -218,7 +218,7 @@ def told(request: Web, result: Any) -> Response[Any]:
     """Back to the page the form stood on, or the object as JSON."""
     if "text/html" in request.headers.get("accept", ""):
         back = urlsplit(request.headers.get("referer", "/"))
-        return see_other(back.path or "/")
+        return see_other(f"{back.path or '/'}{'?' if back.query else ''}{back.query}")
     return Response(msgspec.json.encode(result), media_type="application/json", status_code=200)
 
 

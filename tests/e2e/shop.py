@@ -93,9 +93,11 @@ class Shop:
 
 
 @contextmanager
-def open_shop(sandbox: SandboxServer, database_url: str) -> Iterator[Shop]:
-    """A product of its own beside a freshly sown sandbox, with everything set up."""
+def open_shop(sandbox: SandboxServer, database_url: str, size: int = 0) -> Iterator[Shop]:
+    """A product of its own beside a freshly sown sandbox, with everything set up; `size` invoices instead of a few."""
     sandbox.reset()
+    if size:
+        httpx.post(f"{sandbox.url}/_seed", json={"size": size}, timeout=60).raise_for_status()
     product = Product(environment(sandbox, database_url, free_port()))
     httpx.post(f"{sandbox.url}/_config", json=registration(product.url), timeout=20).raise_for_status()
     try:
