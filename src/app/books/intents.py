@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 
 from app.books.machines import WRITE_BACK
 from app.core import db, states
@@ -21,6 +22,7 @@ from app.core.tokens import ALPHABET
 from app.core.wake import wake
 
 Row = Mapping[str, Any]
+log = structlog.get_logger()
 BRAND = "Payportal"
 # Why a write was abandoned: a person booked it, or its cause went away.
 BY_HAND, WITHDRAWN = "by_hand", "withdrawn"
@@ -94,13 +96,28 @@ async def ask_again(write_back_id: int, at: datetime | None = None, source: str 
     """
     sent = await db.fetch_value("SELECT sent_at FROM write_back WHERE id = $1", write_back_id)
     fresh = {} if sent else {"request": "", "request_sha256": "", "idempotency_key": ""}
-    moved = await states.move(
-        WRITE_BACK, write_back_id, "intended", (source,), reason="", message="", absent_at=None, attempts=0,
-        dead_at=None, next_at=at or now(), **fresh,
-    )  # fmt: skip
-    if moved:
-        wake("write_back", write_back_id)
+    async with db.transaction():
+        moved = await states.move(
+            WRITE_BACK, write_back_id, "intended", (source,), reason="", message="", absent_at=None, attempts=0,
+            dead_at=None, next_at=at or now(), lease_until=None, **fresh,
+        )  # fmt: skip
+        if moved:
+            # the turn that put it aside may still run, and must not say that it is done with what begins anew
+            await db.fetch("UPDATE write_back SET fence = fence + 1 WHERE id = $1", write_back_id)
+            wake("write_back", write_back_id)
     return moved
+
+
+async def unwedge() -> int:
+    """Plan what is under way but planned by nobody; how many. There should be none: it is an alarm when there are."""
+    rows = await db.fetch(
+        "UPDATE write_back SET next_at = now() WHERE state IN ('intended', 'sending', 'unknown') AND next_at IS NULL "
+        "AND dead_at IS NULL RETURNING id"
+    )
+    for row in rows:
+        log.error("write_back.wedged", id=row["id"])
+        wake("write_back", row["id"])
+    return len(rows)
 
 
 async def resize(write_back_id: int, amount: Money) -> bool:

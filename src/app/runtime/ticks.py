@@ -8,6 +8,7 @@ import contextlib
 
 import structlog
 
+from app.books import intents
 from app.core import db, jobs
 
 log = structlog.get_logger()
@@ -22,6 +23,7 @@ async def tick() -> None:
         await jobs.ask_each_at_least("connection.check", row["id"], 3600)
     await jobs.ask_each_at_least("stripe.poll", "all", 30)
     await jobs.ask_each_at_least("house.prune", "all", 3600)
+    await intents.unwedge()
 
 
 class Clock:
