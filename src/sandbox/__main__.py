@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sys
+import threading
 
 from sandbox.app import create_app
 from sandbox.config import Options, parse_options
@@ -23,16 +26,26 @@ async def run(options: Options) -> None:
     smtp = await world.mail.listen(options.host, options.smtp_port)
     smtp_port = smtp.sockets[0].getsockname()[1]
     print(f"mail smtp://localhost:{smtp_port}", flush=True)
+    if options.until_eof:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
         await serve(app, sock, f"ready {world.base_url}")
     finally:
         smtp.close()
 
 
+def _end_with_stdin() -> None:
+    """Whoever started us holds the other end: when it closes, also because they were killed, we end in order."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> None:
     """The command."""
     logging.basicConfig(level=logging.WARNING)
-    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every line it hears
+    for talkative in ("mail.log", "litestar", "asyncio"):  # aiosmtpd tells of every line it hears
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         asyncio.run(run(parse_options(sys.argv[1:])))
     except KeyboardInterrupt:

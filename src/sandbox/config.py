@@ -23,13 +23,14 @@ GRANULAR_SCOPES = (
 
 
 class Options(msgspec.Struct, frozen=True):
-    """Start-up options; ``port`` and ``smtp_port`` 0 mean a free one is picked."""
+    """Start-up options; ``port`` and ``smtp_port`` 0 mean a free one is picked, ``until_eof`` ends it with its stdin."""
 
     port: int
     smtp_port: int
     data_dir: Path
     host: str
     base_url: str | None
+    until_eof: bool
 
 
 class XeroLimits(msgspec.Struct, forbid_unknown_fields=True):
@@ -123,5 +124,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--data-dir", type=Path, default=Path(env.get("SANDBOX_DATA_DIR", ".sandbox")))
     parser.add_argument("--host", default=env.get("SANDBOX_HOST", "127.0.0.1"))
     parser.add_argument("--base-url", default=env.get("SANDBOX_URL"), help="the address others reach this sandbox by")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end when standard input closes, however its owner died"
+    )
     given = parser.parse_args(arguments)
-    return Options(given.port, given.smtp_port, given.data_dir, given.host, given.base_url)
+    return Options(given.port, given.smtp_port, given.data_dir, given.host, given.base_url, given.until_eof)

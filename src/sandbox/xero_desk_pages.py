@@ -7,6 +7,7 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from sandbox.pages import page
+from sandbox.store import Obj
 from sandbox.xero_accounting import Kit
 from sandbox.xero_accounting.invoice_parts import online_address
 from sandbox.xero_desk import Desk
@@ -15,52 +16,58 @@ from sandbox.xero_ledger import bank_postings
 INVOICES_SHOWN = 300
 
 
+def _organisation(kit: Kit, row: Obj, q: str) -> Response[str]:
+    store = kit.world.store
+    contacts = {contact["id"]: contact for contact in store.by("xero.contact", "tenant", row["id"])}
+    found = [
+        invoice
+        for invoice in reversed(store.by("xero.invoice", "tenant", row["id"]))
+        if q.lower() in f"{invoice['number']} {invoice['reference']} {contacts[invoice['contact']]['name']}".lower()
+    ]
+    banks = [account for account in store.by("xero.account", "tenant", row["id"]) if account["type"] == "BANK"]
+    return page(
+        "console/organisation.html",
+        organisation=row,
+        invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
+        count=len(found),
+        contacts=contacts,
+        banks=[(account, sum(amount for _, amount, _ in bank_postings(kit.world, account["id"]))) for account in banks],
+        themes=store.by("xero.theme", "tenant", row["id"]),
+        services={service["id"]: service for service in store.by("xero.paymentservice", "tenant", row["id"])},
+        connections=list(store.find("xero.connection", tenant=row["id"])),
+        q=q,
+    )
+
+
+def _invoice(kit: Kit, row: Obj, organisation: Obj) -> Response[str]:
+    store, id = kit.world.store, row["id"]
+    return page(
+        "console/invoice.html",
+        row=row,
+        organisation=organisation,
+        contacts=store.by("xero.contact", "tenant", row["tenant"]),
+        contact=store.get("xero.contact", row["contact"]),
+        due=kit.ledger.due(row),
+        payments=store.by("xero.payment", "target", id),
+        allocations=kit.ledger.allocations(id),
+        history=list(reversed(store.by("xero.history", "owner", id))),
+        files=store.by("xero.attachment", "owner", id),
+        online=online_address(kit, row) if row["status"] not in ("DRAFT", "DELETED") else None,
+    )
+
+
 def routes(kit: Kit) -> list[ControllerRouterHandler]:
     """``/console/xero/…``, and Xero's own deep links that lead there."""
     desk, store = Desk(kit), kit.world.store
 
     @get("/console/xero/{key:str}")
     async def organisation(key: str, q: str = "") -> Response[str]:
-        row = desk.organisation(key)
-        contacts = {contact["id"]: contact for contact in store.by("xero.contact", "tenant", row["id"])}
-        found = [
-            invoice
-            for invoice in reversed(store.by("xero.invoice", "tenant", row["id"]))
-            if q.lower() in f"{invoice['number']} {invoice['reference']} {contacts[invoice['contact']]['name']}".lower()
-        ]
-        banks = [account for account in store.by("xero.account", "tenant", row["id"]) if account["type"] == "BANK"]
-        return page(
-            "console/organisation.html",
-            organisation=row,
-            invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
-            count=len(found),
-            contacts=contacts,
-            banks=[
-                (account, sum(amount for _, amount, _ in bank_postings(kit.world, account["id"]))) for account in banks
-            ],
-            themes=store.by("xero.theme", "tenant", row["id"]),
-            services={service["id"]: service for service in store.by("xero.paymentservice", "tenant", row["id"])},
-            connections=list(store.find("xero.connection", tenant=row["id"])),
-            q=q,
-        )
+        return _organisation(kit, desk.organisation(key), q)
 
     @get("/console/xero/invoices/{id:str}")
     async def invoice(id: str) -> Response[str]:
         row = desk.row("xero.invoice", id)
-        online = online_address(kit, row) if row["status"] not in ("DRAFT", "DELETED") else None
-        return page(
-            "console/invoice.html",
-            row=row,
-            organisation=desk.row("xero.organisation", row["tenant"]),
-            contacts=store.by("xero.contact", "tenant", row["tenant"]),
-            contact=store.get("xero.contact", row["contact"]),
-            due=kit.ledger.due(row),
-            payments=store.by("xero.payment", "target", id),
-            allocations=kit.ledger.allocations(id),
-            history=list(reversed(store.by("xero.history", "owner", id))),
-            files=store.by("xero.attachment", "owner", id),
-            online=online,
-        )
+        return _invoice(kit, row, desk.row("xero.organisation", row["tenant"]))
 
     @get("/xero/app/{code:str}/invoicing/view/{id:str}")
     async def deep_link(code: str, id: str) -> Redirect:

@@ -116,10 +116,14 @@ def _can_listen(port: int) -> bool:
 
 @contextlib.contextmanager
 def _sandbox(chosen: Settings) -> Iterator[str]:
-    """The sandbox as a process in a session of its own (so that Ctrl-C reaches it through us); yields its mail address."""
-    command = [sys.executable, "-m", "sandbox", "--port", chosen.sandbox_port, "--smtp-port", "0"]
+    """The sandbox as a process in a session of its own (so that Ctrl-C reaches it through us); yields its mail address.
+
+    It ends with its standard input, so that a demo killed without a chance to say goodbye leaves none behind.
+    """
+    command = [sys.executable, "-m", "sandbox", "--port", chosen.sandbox_port, "--smtp-port", "0", "--until-eof"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(chosen.folder / "sandbox")],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
