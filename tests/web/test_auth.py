@@ -6,8 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.fixtures.database import Postgres
 from tests.fixtures.product import Product
 from tests.walker import Reader
+from tests.web.shops import rows
 from tests.world import Merchant
 
 PROBLEM = "/auth/problem"
@@ -126,6 +128,17 @@ def test_xero_away(product: Product, hannah: Merchant, sandbox: str) -> None:
     httpx.delete(f"{sandbox}/_faults")
     hannah.sign_in()
     assert "/setup" == hannah.path
+
+
+def test_too_many_trips(product: Product, postgres: Postgres) -> None:
+    """One address starts so many sign-ins in ten minutes and is then told to wait; nothing more is stored."""
+    replies = [bare(product, path) for path in ("/auth/xero/login", "/xero/connect") * 16]
+
+    away = [reply for reply in replies if PROBLEM not in reply.headers["location"]]
+    assert 30 == len(away)
+    assert "reason=too_often" in replies[-1].headers["location"]
+    assert [["30"]] == rows(postgres, product, "SELECT count(*) FROM sign_in_flow")
+    assert "Too many sign-ins for now" in httpx.get(product.url + replies[-1].headers["location"], timeout=20).text
 
 
 def test_signing_out(product: Product, hannah: Merchant) -> None:

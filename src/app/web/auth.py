@@ -7,9 +7,10 @@ from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 
 from app.clients.bundle import Clients
+from app.core import limiter
 from app.core.crypto import random_token
 from app.core.errors import Upstream
-from app.core.http import AnyRequest, Form, see_other
+from app.core.http import AnyRequest, Form, caller_address, see_other
 from app.merchants import identity, onboarding, sessions
 from app.web.render import page
 from app.web.viewer import COOKIE
@@ -17,6 +18,7 @@ from app.web.viewer import COOKIE
 log = structlog.get_logger()
 FLOW = "__Host-flow"
 FLOW_SECONDS = 900
+TRIPS = 30  # to Xero from one address in ten minutes: each leaves a row behind
 SESSION_SECONDS = sessions.DAYS * 86_400
 TRY_AGAIN = {"sign_in": "/auth/xero/login", "connect": "/xero/connect"}
 
@@ -77,6 +79,9 @@ class AuthController(Controller):
 
 
 async def _begin(request: AnyRequest, clients: Clients, purpose: identity.Purpose) -> Response[Any]:
+    address = caller_address(request, int(clients.settings.trusted_proxies))
+    if not await limiter.take(f"signin:{address}", TRIPS, 600):
+        return _problem("too_often", purpose)
     browser_id = request.cookies.get(FLOW) or random_token()
     try:
         url = await identity.begin(clients, purpose, request.query_params.get("next", ""), browser_id)

@@ -105,7 +105,7 @@ def organisations(**over: Any) -> Context:
     return FRAME | values | over
 
 
-REASONS = ("cancelled", "expired", "refused", "unavailable", "other")
+REASONS = ("cancelled", "expired", "refused", "unavailable", "too_often", "other")
 PAGES: dict[str, dict[str, Context]] = {
     "app/landing": {"visitor": {"signed_in": False}, "signed_in": {"signed_in": True}},
     "app/problem": {
