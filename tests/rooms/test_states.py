@@ -46,7 +46,9 @@ async def _one_of_each() -> dict[str, object]:
         "VALUES ($1, $2, $3, $4, 'payment', 'Payportal X') RETURNING id",
         merchant, connection, invoice, payment,
     )  # fmt: skip
-    return {"attempt": attempt, "payment": payment, "write_back": write_back}
+    refund = uuid4()
+    await db.fetch("INSERT INTO refund (id, merchant, payment) VALUES ($1, $2, $3)", refund, merchant, payment)
+    return {"attempt": attempt, "payment": payment, "write_back": write_back, "refund": refund}
 
 
 async def put(machine: Machine, row_id: object, state: str) -> None:

@@ -12,7 +12,17 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from app.books import accounts, attempts, connections, grants, invoices, payments, reconciliation, stripe_events
+from app.books import (
+    accounts,
+    attempts,
+    connections,
+    grants,
+    invoices,
+    payments,
+    reconciliation,
+    refunds,
+    stripe_events,
+)
 from app.books.writeback import send
 from app.books.writeback.timing import TIMING
 from app.clients.bundle import Clients, open_clients
@@ -236,6 +246,8 @@ class Till:
             await payments.book_fee(self.clients, UUID(subject))
         elif kind == "attempt.check":
             await reconciliation.check_attempt(self.clients, UUID(subject))
+        elif kind == "refund.send":
+            await refunds.send(self.clients, UUID(subject))
         elif kind == "invoice.pull":
             connection, xero_id = subject.split(":")
             await invoices.pull(self.clients, UUID(connection), xero_id)

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.database import Postgres
 from tests.fixtures.product import Product
 from tests.fixtures.sandbox import SandboxServer
+from tests.walker import Reader
 from tests.web.shops import database_of
 from tests.world import Customer, Merchant, truth, until
 
@@ -70,3 +71,33 @@ def test_mark_as_done(owner: Merchant, outside: SandboxServer) -> None:
     owner.press("Mark as done")
     assert "Marked as done" in owner.text
     assert "could not be recorded" not in owner.text
+
+
+def test_refund(owner: Merchant, outside: SandboxServer) -> None:
+    """The merchant sends a payment back from the invoice's page: asked once more, told what it does, done once."""
+    page, number = paid(owner, outside)
+    owner.follow("Refund")
+    assert f"Refund {number}" in owner.text
+    assert "Stripe keeps its fee" in owner.text
+    owner.press("Refund customer", choice="part", amount="100.01")
+    assert 422 == owner.page.status_code
+    assert "Enter £100.00 or less" in owner.text
+    form = next(form for form in Reader(owner.text).forms if form.action.endswith("/refund"))
+    fields = form.fields | {"choice": "full", "amount": ""}
+    for _ in range(2):
+        owner.send(form, fields)
+    assert "could not be recorded" not in owner.text
+    until(lambda: "sent back to the customer" in owner.open(page).text, "the refund to go through")
+    until(lambda: "Taken back in Xero" in owner.open(page).text, "Xero to know of it")
+    charge = charge_of(outside)
+    assert [10000] == [one["amount"] for one in truth(outside.url)["stripe"]["refunds"] if one["charge"] == charge]
+
+
+def test_refund_dialog(owner: Merchant, outside: SandboxServer) -> None:
+    """With scripts the question opens in a dialog: the same form without the frame."""
+    paid(owner, outside)
+    href = next(href for words, href in Reader(owner.text).links if words == "Refund")
+    reply = owner.http.get(owner.url + href, headers={"hx-request": "true"})
+    assert 200 == reply.status_code
+    assert "<html" not in reply.text
+    assert "Refund customer" in reply.text

@@ -1,13 +1,15 @@
 """The state machines of the books, as data.
 
-PostgreSQL refuses every edge that is not here; docs/states.md shows them.
+PostgreSQL refuses every edge that is not here; docs/states.md shows them. Forced corrections enter the audit trail.
 """
 
+from app.books import audit
 from app.core.states import Edge, Machine
 
 ATTEMPT = Machine(
     table="attempt",
     start="created",
+    witness=audit.corrected,
     edges=(
         Edge("created", "open", "Stripe made the checkout session"),
         Edge("created", "failed", "Stripe refused to make a session"),
@@ -32,6 +34,7 @@ ATTEMPT = Machine(
 PAYMENT = Machine(
     table="payment",
     start="processing",
+    witness=audit.corrected,
     edges=(
         Edge("processing", "succeeded", "Stripe confirmed the money"),
         Edge("processing", "failed", "the bank refused"),
@@ -54,6 +57,7 @@ PAYMENT = Machine(
 WRITE_BACK = Machine(
     table="write_back",
     start="intended",
+    witness=audit.corrected,
     edges=(
         Edge("intended", "sending", "about to leave; committed before the first byte"),
         Edge("intended", "confirmed", "found in Xero already"),
@@ -75,4 +79,18 @@ WRITE_BACK = Machine(
     ),
 )
 
-ALL = (ATTEMPT, PAYMENT, WRITE_BACK)
+REFUND = Machine(
+    table="refund",
+    start="asked",
+    edges=(
+        Edge("asked", "pending", "Stripe took it; the money is on its way"),
+        Edge("asked", "succeeded", "Stripe sent the money back"),
+        Edge("asked", "failed", "Stripe took it, but the money could not be sent"),
+        Edge("asked", "refused", "Stripe did not take it"),
+        Edge("pending", "succeeded", "the money was sent back"),
+        Edge("pending", "failed", "the money could not be sent, or Stripe was told not to"),
+        Edge("succeeded", "failed", "the customer's bank did not take it"),
+    ),
+)
+
+ALL = (ATTEMPT, PAYMENT, WRITE_BACK, REFUND)

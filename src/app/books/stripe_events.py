@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from app.books import payments
+from app.books import payments, refunds
 from app.clients.bundle import Clients
 from app.core import db, jobs
 from app.core.errors import Upstream
@@ -76,6 +76,8 @@ async def _money(clients: Clients, account: str, kind: str, about: Json) -> None
     intent_id = _id(about.get("id") if kind in INTENT else about.get("payment_intent"))
     if intent_id:
         await payments.settle(clients, account, intent_id)
+        if kind.startswith("refund.") or kind == "charge.refunded":
+            await refunds.follow(clients, account, intent_id)
 
 
 def _listened_to(kind: str) -> bool:

@@ -14,13 +14,20 @@ import stripe
 from app.clients.stripe_errors import failure
 from app.clients.stripe_webhooks import verify
 from app.clients.stripe_wire import (
+    REFERENCE,
     AccountView,
     DisputeView,
     IntentView,
+    LineView,
+    PayoutView,
+    RefundView,
     SessionView,
     account_view,
     dispute_view,
     intent_view,
+    line_view,
+    payout_view,
+    refund_view,
     session_view,
 )
 from app.core import db
@@ -123,16 +130,50 @@ class Stripe:
         found = await _do(self._client.v1.disputes.list_async, params, account=stripe_account_id)
         return [dispute_view(one) for one in found["data"]]
 
+    async def create_refund(
+        self, stripe_account_id: str, payment_intent_id: str, amount: int, reference: str, idempotency_key: str
+    ) -> RefundView:
+        """Send `amount` back to the customer; Stripe keeps its own fee. `reference` finds it again.
+
+        The same key with the same values gives the same refund; keys are kept for a day at least, so look before a late repeat.
+        """
+        params = {"payment_intent": payment_intent_id, "amount": amount, "metadata": {REFERENCE: reference}}
+        create = self._client.v1.refunds.create_async
+        return refund_view(await _do(create, params, account=stripe_account_id, key=idempotency_key))
+
+    async def refunds(self, stripe_account_id: str, payment_intent_id: str) -> list[RefundView]:
+        """All refunds of a payment, whoever made them."""
+        listed = self._all(self._client.v1.refunds.list_async, {"payment_intent": payment_intent_id}, stripe_account_id)
+        return [refund_view(one) for one in await listed]
+
+    # ---- payouts
+
+    async def payout(self, stripe_account_id: str, payout_id: str) -> PayoutView:
+        """The payout as it is now."""
+        return payout_view(
+            await _do(self._client.v1.payouts.retrieve_async, {}, id=payout_id, account=stripe_account_id)
+        )
+
+    async def payout_lines(self, stripe_account_id: str, payout_id: str) -> list[LineView]:
+        """Everything an automatic payout settles, its own negative line included. Only once it is `explained`."""
+        params = {"payout": payout_id, "expand": ["data.source"]}
+        listed = self._all(self._client.v1.balance_transactions.list_async, params, stripe_account_id)
+        return [line_view(one) for one in await listed]
+
     async def events(self, stripe_account_id: str, created_gte: datetime, types: Sequence[str]) -> list[dict[str, Any]]:
         """Events since then (Stripe keeps 30 days), newest first; at most 20 types: finds what no webhook told."""
-        params = {"types": list(types), "created": {"gte": int(created_gte.timestamp())}, "limit": 100}
-        found: list[dict[str, Any]] = []
+        params = {"types": list(types), "created": {"gte": int(created_gte.timestamp())}}
+        return await self._all(self._client.v1.events.list_async, params, stripe_account_id)
+
+    async def _all(self, method: Call, params: Mapping[str, Any], account: str) -> list[dict[str, Any]]:
+        """Every page of a list."""
+        asked, found = {**params, "limit": 100}, []
         while True:
-            page = await _do(self._client.v1.events.list_async, params, account=stripe_account_id)
+            page = await _do(method, asked, account=account)
             found += page["data"]
             if not page["has_more"] or not page["data"]:
                 return found
-            params["starting_after"] = page["data"][-1]["id"]
+            asked["starting_after"] = page["data"][-1]["id"]
 
     # ---- webhooks
 

@@ -116,6 +116,50 @@ class DisputeView:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund; `reference` is our own word in its metadata, `reason` why it waits or failed, as Stripe's code."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutView:
+    """A payout. `explained` says that Stripe can list what is in it: automatic ones only, some time after."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    created: datetime
+    arrives: datetime
+    automatic: bool
+    explained: bool
+    failure: str
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A movement of the balance; `payment_intent` is "" for what belongs to none (a fee of Stripe's, a payout)."""
+
+    id: str
+    kind: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    source: str
+    payment_intent: str
+    description: str
+    created: datetime
+
+
 def account_view(raw: Json) -> AccountView:
     """From a v2 account read with configuration.merchant, requirements, defaults and identity."""
     capabilities = _at(raw, "configuration", "merchant", "capabilities")
@@ -224,6 +268,55 @@ def dispute_view(raw: Json) -> DisputeView:
     """From a dispute."""
     return DisputeView(
         str(raw["id"]), _text(raw, "status"), _text(raw, "reason"), int(raw.get("amount") or 0), _text(raw, "currency")
+    )
+
+
+REFERENCE = "payportal_refund"
+
+
+def refund_view(raw: Json) -> RefundView:
+    """From a refund."""
+    return RefundView(
+        id=str(raw["id"]),
+        status=_text(raw, "status"),
+        amount=int(raw.get("amount") or 0),
+        currency=_text(raw, "currency"),
+        reference=_text(_at(raw, "metadata"), REFERENCE),
+        reason=_text(raw, "failure_reason") or _text(raw, "pending_reason"),
+    )
+
+
+def payout_view(raw: Json) -> PayoutView:
+    """From a payout."""
+    return PayoutView(
+        id=str(raw["id"]),
+        status=_text(raw, "status"),
+        amount=int(raw.get("amount") or 0),
+        currency=_text(raw, "currency"),
+        created=_epoch(raw.get("created")),
+        arrives=_epoch(raw.get("arrival_date")),
+        automatic=bool(raw.get("automatic")),
+        explained=_text(raw, "reconciliation_status") == "completed",
+        failure=_text(raw, "failure_message") or _text(raw, "failure_code"),
+        livemode=bool(raw.get("livemode")),
+    )
+
+
+def line_view(raw: Json) -> LineView:
+    """From a balance transaction with its source expanded."""
+    source = raw.get("source")
+    about = source if isinstance(source, Mapping) else {}
+    return LineView(
+        id=str(raw["id"]),
+        kind=_text(raw, "type"),
+        amount=int(raw["amount"]),
+        fee=int(raw["fee"]),
+        net=int(raw["net"]),
+        currency=_text(raw, "currency"),
+        source=_id(source),
+        payment_intent=_id(about.get("payment_intent")),
+        description=_text(raw, "description"),
+        created=_epoch(raw.get("created")),
     )
 
 

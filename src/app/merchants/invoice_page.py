@@ -12,6 +12,7 @@ from app.core import db
 from app.core.clock import date_in, now
 from app.core.errors import NotFound
 from app.core.money import Money
+from app.merchants import refunding
 from app.merchants.places import in_xero
 from app.merchants.troubles import failures
 
@@ -66,6 +67,7 @@ async def invoice_page(clients: Clients, merchant_id: UUID, invoice_id: UUID) ->
         "settlement": _settlement(received),
         "receipt_href": _receipt(clients, link, received),
         "failures": await failures(merchant_id, invoice_id),
+        "payments": await refunding.received(merchant_id, invoice_id),
         "recorded": not await db.fetch_value(_UNRECORDED, invoice_id),
         "events": await _events(merchant_id, invoice_id, zone),
     }

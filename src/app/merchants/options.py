@@ -44,7 +44,7 @@ def check(form: Mapping[str, str], currency: str) -> tuple[Values, Errors, int]:
         "minimum": form.get("minimum", ""),
         "display_name": " ".join(form.get("display_name", "").split()),
     }
-    minimum = _amount(values["minimum"], currency)
+    minimum = read_amount(values["minimum"], currency)
     problems = {
         "minimum": "" if minimum is not None else _minimum_words(currency),
         "display_name": branding.name_problem(values["display_name"]),
@@ -52,7 +52,7 @@ def check(form: Mapping[str, str], currency: str) -> tuple[Values, Errors, int]:
     return values, {name: text for name, text in problems.items() if text}, minimum or 0
 
 
-def _amount(text: str, currency: str) -> int | None:
+def read_amount(text: str, currency: str) -> int | None:
     """Minor units of an amount as people type it (1,000.50 or £5); 0 for nothing, None when it cannot be read."""
     if not text:
         return 0

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core import db
+from app.core.errors import NotFound
 from app.core.money import Money, format_money
 from app.merchants.figures import collected_by_day, weeks
 from app.merchants.invoice_list import PAGE, pages
@@ -48,6 +49,15 @@ async def payments(merchant_id: UUID, page: int) -> dict[str, Any]:
         "rows": [_row(place, row, waiting) for row in rows],
         "weeks": weeks(place, by_day) if by_day else [],
     }
+
+
+async def invoice_of(merchant_id: UUID, payment_id: UUID) -> UUID:
+    """The invoice a payment belongs to. Raises NotFound for a stranger's."""
+    sql = "SELECT invoice FROM payment WHERE id = $1 AND merchant = $2"
+    found: UUID | None = await db.fetch_value(sql, payment_id, merchant_id)
+    if found is None:
+        raise NotFound("No such payment.")
+    return found
 
 
 def _row(place: Home, row: Any, waiting: dict[UUID, SimpleNamespace]) -> SimpleNamespace:

@@ -4,7 +4,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from app.books import connections, invoices, links, mails, payments, reconciliation, stripe_events, xero_events
+from app.books import (
+    connections,
+    invoices,
+    links,
+    mails,
+    payments,
+    reconciliation,
+    refunds,
+    stripe_events,
+    xero_events,
+)
 from app.books.writeback import send as send_write_back
 from app.clients.bundle import Clients, open_clients
 from app.core import broker as brokers
@@ -43,6 +53,7 @@ JOBS: dict[str, Job] = {
     "stripe.poll": lambda c, _s, _p: reconciliation.poll_stripe(c),
     "payment.fee": lambda c, s, _: payments.book_fee(c, UUID(s)),
     "payment.recorded": lambda c, s, _: receipts.issue(c, UUID(s)),
+    "refund.send": lambda c, s, _: refunds.send(c, UUID(s)),
     "attempt.check": lambda c, s, _: reconciliation.check_attempt(c, UUID(s)),
     "house.prune": _prune,
 }

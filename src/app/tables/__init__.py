@@ -13,6 +13,9 @@ from app.tables.books import (
     Mail,
     PayLink,
     Payment,
+    Payout,
+    PayoutLine,
+    Refund,
     WriteBack,
 )
 from app.tables.people import Branding, Member, Merchant, SignInFlow, StripeAccount, User, WebSession
@@ -22,8 +25,8 @@ from app.tables.xero import AccountChoice, Connection, XeroBudget, XeroGrant, Xe
 
 ALL = [
     User, Merchant, Member, WebSession, SignInFlow, XeroGrant, Connection, AccountChoice, XeroBudget, XeroPermit,
-    StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, WriteBack, LedgerTransaction, LedgerEntry, Happening,
-    Mail, Inbox, Job, Cursor, Allowance, Audit, AuditHead, Breach, Repair,
+    StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, Refund, Payout, PayoutLine, WriteBack,
+    LedgerTransaction, LedgerEntry, Happening, Mail, Inbox, Job, Cursor, Allowance, Audit, AuditHead, Breach, Repair,
 ]  # fmt: skip
 
 __all__ = [
@@ -48,6 +51,9 @@ __all__ = [
     "Merchant",
     "PayLink",
     "Payment",
+    "Payout",
+    "PayoutLine",
+    "Refund",
     "Repair",
     "SignInFlow",
     "StripeAccount",

@@ -118,15 +118,69 @@ class Payment(Table, db=ENGINE):
     changed_at = Timestamptz()
 
 
+class Refund(Table, db=ENGINE):
+    """Money a merchant sends back with our button; asked for once, by its frozen key. Writer: books.refunds."""
+
+    id = UUID(primary_key=True)
+    merchant = ForeignKey(Merchant, null=False, index=True)
+    payment = ForeignKey(Payment, null=False, index=True)
+    state = Text(default="asked", help_text="see books.machines.REFUND")
+    amount_minor = BigInt()
+    currency = Text()
+    idempotency_key = Text(unique=True)
+    stripe_refund_id = Text(null=True, default=None, unique=True)
+    failure = Text(help_text="why it did not go through, in words")
+    asked_by = Text(help_text="the person's name")
+    sent_at = Timestamptz(null=True, default=None, help_text="when Stripe may first have taken it")
+    created_at = Timestamptz()
+    changed_at = Timestamptz()
+
+
+class Payout(Table, db=ENGINE):
+    """Money Stripe sends from a merchant's balance to their bank. Writer: books.payouts."""
+
+    id = UUID(primary_key=True)
+    merchant = ForeignKey(Merchant, null=False)
+    stripe_account_id = Text()
+    stripe_payout_id = Text()
+    state = Text(default="pending", help_text="see books.machines.PAYOUT")
+    amount_minor = BigInt()
+    currency = Text()
+    automatic = Boolean(default=True, help_text="only automatic payouts can be explained line by line")
+    arrives_on = Date()
+    failure = Text(help_text="why the bank sent it back, in Stripe's words")
+    explained_at = Timestamptz(null=True, default=None, help_text="when all of its lines were read")
+    created_at = Timestamptz()
+    changed_at = Timestamptz()
+
+
+class PayoutLine(Table, db=ENGINE):
+    """One movement of the Stripe balance that a payout settles; Stripe's amounts as they are. Writer: books.payouts."""
+
+    id = BigSerial(primary_key=True)
+    payout = ForeignKey(Payout, null=False)
+    payment = ForeignKey(Payment, null=True, index=True)
+    balance_transaction_id = Text()
+    kind = Text(help_text="Stripe's type: charge, payment, refund, adjustment …")
+    source_id = Text()
+    description = Text()
+    gross_minor = BigInt()
+    fee_minor = BigInt()
+    net_minor = BigInt()
+    currency = Text()
+    at = Timestamptz()
+
+
 class WriteBack(Work, Table, db=ENGINE):
     """One write to Xero's books: frozen before it is sent, looked up before it is sent again. Writer: books.writeback."""
 
     id = BigSerial(primary_key=True)
     merchant = ForeignKey(Merchant, null=False, index=True)
     connection = ForeignKey(Connection, null=False, index=True)
-    invoice = ForeignKey(Invoice, null=False)
-    payment = ForeignKey(Payment, null=False, index=True)
-    kind = Text(help_text="payment, fee or reversal")
+    invoice = ForeignKey(Invoice, null=True)
+    payment = ForeignKey(Payment, null=True, index=True)
+    payout = ForeignKey(Payout, null=True, index=True)
+    kind = Text(help_text="payment, fee or reversal (of a payment); transfer or transfer_back (of a payout)")
     reference = Text(unique=True)
     request = Text(help_text="the frozen request body, JSON")
     request_sha256 = Text()

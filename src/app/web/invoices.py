@@ -90,7 +90,11 @@ class InvoicesController(Controller):
         await invoices.one(viewer.merchant_id, invoice_id)
         mail_id = form.text("mail")
         undone = _is_uuid(mail_id) and await requests.undo(viewer.merchant_id, invoice_id, UUID(mail_id))
-        words = "Request taken back. No mail was sent." if undone else "Too late to take it back: the mail has gone out or is on its way."
+        words = (
+            "Request taken back. No mail was sent."
+            if undone
+            else "Too late to take it back: the mail has gone out or is on its way."
+        )
         return elsewhere(request, f"/invoices/{invoice_id}", words)
 
     @post("/{invoice_id:uuid}/link")

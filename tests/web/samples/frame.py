@@ -89,4 +89,5 @@ FAILURE = Thing(
     way_out="Move the lock date in Xero and try again, or record it there and mark this as done.",
     can_retry=True,
     by_hand=True,
+    refund_href="",
 )

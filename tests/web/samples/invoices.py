@@ -158,6 +158,7 @@ def invoice(**over: Any) -> Context:
         "settlement": None,
         "receipt_href": "",
         "failures": [],
+        "payments": [],
         "recorded": False,
         "events": STORY,
     }
@@ -171,7 +172,39 @@ PAID: Context = {
     "receipt_href": f"/p/{TOKEN}/receipt",
     "recorded": True,
     "events": PAID_STORY,
+    "payments": [
+        Thing(
+            id="p1",
+            amount=gbp(128400),
+            at=at(22, 9, 12),
+            method="Visa ending 4242",
+            note="",
+            refunded=gbp(2000),
+            can_refund=True,
+            refunds=[
+                Thing(amount=gbp(2000), words="sent back to the customer", bad=False),
+                Thing(amount=gbp(500), words="did not go through: the card has expired or was cancelled", bad=True),
+            ],
+        )
+    ],
 }
+
+
+def refund(**over: Any) -> Context:
+    """A refund being asked for."""
+    about = Thing(
+        id="p1",
+        invoice_id=INVOICE_ID,
+        invoice_number="INV-2041",
+        customer="Pemberley Interiors Ltd",
+        amount=gbp(128400),
+        left=gbp(126400),
+        method="Visa ending 4242",
+        fee=gbp(1946),
+        in_xero=True,
+    )
+    values = {"choice": "full", "amount": "", "key": "0d3f0a526a3e4a438a2b1f7a6f0f9c11"}
+    return FRAME | {"in_dialog": False, "payment": about, "values": values, "errors": {}} | over
 
 
 def request(**over: Any) -> Context:
@@ -234,6 +267,11 @@ PAGES: dict[str, dict[str, Context]] = {
         "page": request(),
         "dialog": request(in_dialog=True, shell=None),
         "errors": request(errors={"to": "Add an email address, or copy the link instead."}, requested=True),
+    },
+    "app/refund": {
+        "page": refund(),
+        "dialog": refund(in_dialog=True, shell=None),
+        "errors": refund(errors={"amount": "Enter £1,264.00 or less, what is left of this payment."}),
     },
     "app/mark_done": {
         "page": FRAME | {"in_dialog": False, "failure": FAILURE, "back": f"/invoices/{INVOICE_ID}"},

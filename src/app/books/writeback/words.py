@@ -7,13 +7,15 @@ from dataclasses import dataclass
 class Reason:
     """`short` completes "1 payment could not be recorded in Xero: …"; `way_out` says what to do, as a sentence.
 
-    `retry` says that trying again can help, `by_hand` that the merchant may book it and mark it as done.
+    `retry` says that trying again can help, `by_hand` that the merchant may book it and mark it as done, `refund` that
+    sending the money back to the customer settles it.
     """
 
     short: str
     way_out: str
     retry: bool = True
     by_hand: bool = False
+    refund: bool = False
 
 
 REASONS: dict[str, Reason] = {
@@ -34,12 +36,14 @@ REASONS: dict[str, Reason] = {
         "Refund the customer, or record the money on another invoice in Xero and mark this as done.",
         retry=False,
         by_hand=True,
+        refund=True,
     ),
     "invoice_paid": Reason(
         "the invoice was already paid in Xero",
         "Refund the customer, or record an overpayment in Xero and mark this as done. If the other payment was a mistake, "
         "remove it in Xero and try again.",
         by_hand=True,
+        refund=True,
     ),
     "invoice_not_approved": Reason(
         "the invoice is not approved in Xero", "Approve the invoice in Xero, then try again."
@@ -49,17 +53,20 @@ REASONS: dict[str, Reason] = {
         "Refund the customer, or record the money elsewhere in Xero and mark this as done.",
         retry=False,
         by_hand=True,
+        refund=True,
     ),
     "currency_changed": Reason(
         "the invoice is in another currency in Xero now",
         "Refund the customer, or record the money elsewhere in Xero and mark this as done.",
         retry=False,
         by_hand=True,
+        refund=True,
     ),
     "overpaid": Reason(
         "the customer paid more than is left on the invoice",
         "Refund the difference and the rest is recorded by itself, or record an overpayment in Xero and mark this as done.",
         by_hand=True,
+        refund=True,
     ),
     "currency_not_enabled": Reason(
         "this currency is not switched on in Xero", "Add the currency in Xero, then try again."
