@@ -282,6 +282,6 @@ async def test_sign_out(shop: Shop, new_context: NewContext) -> None:
     await page.get_by_role("button", name="Allow access").or_(page.get_by_role("heading", name="Welcome, Tom")).click()
     await page.wait_for_url(re.compile(r"/setup$"))
     await page.locator("summary", has_text="TH").click()
-    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_role("button", name="Sign out", exact=True).click()
     await page.goto(f"{shop.url}/setup")
     await expect(page.get_by_role("link", name="Sign in with Xero").first).to_be_visible()

@@ -1,6 +1,7 @@
 """Signing in at the real pages: redirects only, cookies that cannot be planted, and a way on when it did not work."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -151,6 +152,21 @@ def test_signing_out(product: Product, hannah: Merchant) -> None:
     assert "/" == hannah.path
     assert "__Host-session" not in hannah.cookies
     assert 303 == bare(product, "/setup", host_session=token).status_code
+
+
+def test_signing_out_everywhere(product: Product, hannah: Merchant) -> None:
+    """Somebody who lost a computer signs out of it from another one; nobody else is signed out."""
+    hannah.sign_in()
+    there, tom = Merchant(product.url), Merchant(product.url, "Tom Harrow")
+    with closing(there.http), closing(tom.http):
+        there.sign_in()
+        tom.sign_in()
+        hannah.open(f"{product.url}/setup")
+        hannah.press("Sign out everywhere")
+
+        assert "/" == hannah.path
+        assert 303 == bare(product, "/setup", host_session=there.cookies["__Host-session"]).status_code
+        assert 200 == bare(product, "/setup", host_session=tom.cookies["__Host-session"]).status_code
 
 
 def test_signing_out_from_elsewhere(product: Product, hannah: Merchant) -> None:

@@ -13,7 +13,7 @@ from app.core.errors import Upstream
 from app.core.http import AnyRequest, Form, caller_address, see_other
 from app.merchants import identity, onboarding, sessions
 from app.web.render import page
-from app.web.viewer import COOKIE
+from app.web.viewer import COOKIE, Viewer
 
 log = structlog.get_logger()
 FLOW = "__Host-flow"
@@ -57,9 +57,12 @@ class AuthController(Controller):
         return answer
 
     @post("/auth/logout")
-    async def logout(self, request: AnyRequest, clients: Clients, form: Form) -> Response[Any]:
-        """Sign out: the session is deleted, not only forgotten by the browser."""
-        await sessions.end(clients.keys, request.cookies.get(COOKIE, ""))
+    async def logout(self, request: AnyRequest, viewer: Viewer, clients: Clients, form: Form) -> Response[Any]:
+        """Sign out, here or everywhere: the session is deleted, not only forgotten by the browser."""
+        if form.ticked("everywhere"):
+            await sessions.end_all(viewer.user_id)
+        else:
+            await sessions.end(clients.keys, request.cookies.get(COOKIE, ""))
         answer = see_other("/")
         _set(answer, COOKIE, "", 0)
         return answer
