@@ -5,7 +5,7 @@ merchant, the short code the organisation, number, amount and currency must be t
 look alike.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
 from typing import Any
 from uuid import UUID
 
@@ -22,18 +22,26 @@ WHERE i.merchant = $1 AND c.short_code = $2 AND c.state <> 'disconnected' AND i.
 """
 
 
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+CODE = re.compile(r"[A-Z]{3}")
+
+
+async def merchant(clients: Clients, secret: str) -> UUID | None:
+    """Whose address it is; None for a wrong or outdated secret."""
+    return await secrets.find(clients.keys, secret)
+
+
 async def find(
-    clients: Clients, secret: str, number: str, currency: str, amount: str, *, short_code: str
+    clients: Clients, merchant_id: UUID, number: str, currency: str, amount: str, *, short_code: str
 ) -> Any | None:
     """The link of the one invoice that the address means, made if it has none yet; None for every kind of miss."""
-    merchant_id = await secrets.find(clients.keys, secret)
-    code = currency.upper().strip()
-    if merchant_id is None or len(code) != 3 or len(number) > 255:
+    code, plain = currency.upper().strip(), amount.replace(",", "").strip()
+    if not CODE.fullmatch(code) or not AMOUNT.fullmatch(plain) or not (number + short_code).isprintable():
         return None
     try:
-        minor = from_decimal(Decimal(amount.replace(",", "").strip() or "x"), code).minor
-    except (BadAmount, InvalidOperation, ValueError):
+        minor = from_decimal(plain, code).minor
+    except BadAmount:
         return None
-    rows = await db.fetch(_MATCH, merchant_id, short_code, number, code, minor)
+    rows = await db.fetch(_MATCH, merchant_id, short_code[:40], number[:255], code, minor)
     invoice_id: UUID | None = rows[0]["id"] if len(rows) == 1 else None
     return await links.ensure(clients.keys, invoice_id) if invoice_id else None

@@ -84,18 +84,19 @@ async def mail_new_link(clients: Clients, found: Found) -> None:
     to = found.invoice["contact_email"]
     if not to:
         return
-    name = merchant_view(found.merchant).name
+    sender = merchant_view(found.merchant)
     number, address = found.invoice["number"], links.address(clients.settings, clients.keys, found.link)
-    text = f"Hello,\n\nhere is the new link to pay invoice {number} from {name}:\n{address}\n\nThe old link no longer works.\n"
+    subject = f"New link for invoice {number} from {sender.name}"
+    view = {"m": sender, "subject": subject, "number": number, "pay_url": address}
     await mails.queue(
         kind="new_link",
         unique_key=f"new-link:{found.link['id']}:{found.link['version']}:{now():%Y%m%d%H}",
         merchant_id=found.invoice["merchant"],
         invoice_id=found.invoice_id,
         to=to,
-        subject=f"New link for invoice {number} from {name}",
-        text=text,
-        html="",
-        from_name=name,
-        reply_to=merchant_view(found.merchant).email,
+        subject=subject,
+        text=_JINJA.get_template("emails/new_link.txt").render(view),
+        html=_JINJA.get_template("emails/new_link.html").render(view),
+        from_name=sender.name,
+        reply_to=sender.email,
     )

@@ -8,7 +8,7 @@ from litestar.enums import MediaType
 from litestar.exceptions import TooManyRequestsException
 from litestar.response import Redirect
 
-from app.books import access, invoices, links
+from app.books import invoices, links, papers
 from app.clients.bundle import Clients
 from app.core import limiter
 from app.core.clock import date_in, now
@@ -20,14 +20,18 @@ from app.core.work import Postpone
 from payportal import checkout, pay_now, receipts
 from payportal.amounts import WrongAmount, read_amount
 from payportal.find import STALE, Found, by_token
+from payportal.guesses import Guesses
 from payportal.memo import Memo
 from payportal.states import Shown, returned, shown
 from payportal.views import least, pay_view, state_view
 
-MISSES = 30  # wrong links from one address in ten minutes
+MISSES = 30  # wrong links, and Pay now addresses of either kind, from one caller in ten minutes
+PDFS = 20  # of one invoice in an hour
+LOOKUPS = 200  # Pay now addresses for one merchant in an hour: they can be guessed by whoever has seen one
 PRESSES = 60  # pay buttons from one address, or on one link, in an hour: card testers press often
 NOT_FOR_SEARCH = {"x-robots-tag": "noindex, nofollow"}
 _PAGES = Memo()
+_GUESSES = Guesses(MISSES, 600)
 
 
 class PayController(Controller):
@@ -48,9 +52,7 @@ class PayController(Controller):
     @post("/pay", name="pay_start", status_code=303)
     async def start(self, request: AnyRequest, clients: Clients, token: str) -> Response[Any]:
         """The pay button: read the amount due from Xero now, make or join the session, go to Stripe."""
-        await _may_press(request, clients, token)
-        found = await by_token(clients, token)
-        form = await read_form(request, _form_token(clients, found), clients.settings.base_url)
+        found, form = await _pressed(request, clients, token)
         found = await _as_xero_has_it(clients, found)
         if shown(found).state != "open":
             return see_other(f"/p/{found.token}")
@@ -64,9 +66,7 @@ class PayController(Controller):
     @post("/new-link", name="pay_new_link", status_code=303)
     async def new_link(self, request: AnyRequest, clients: Clients, token: str) -> Response[Any]:
         """The old address of a replaced link: mail the new one to the address on file, never show it."""
-        await _may_press(request, clients, token)
-        found = await by_token(clients, token)
-        await read_form(request, _form_token(clients, found), clients.settings.base_url)
+        found, _ = await _pressed(request, clients, token)
         if found.expired:
             await receipts.mail_new_link(clients, found)
         return see_other(f"/p/{found.token}?sent=1")
@@ -104,8 +104,12 @@ class PayController(Controller):
         found = await _found(request, clients, token)
         if found.expired:
             raise NotFound("invoice")
-        async with access.tenant(clients, found.invoice["connection"], "page") as tenant:
-            content = await tenant.invoice_pdf(found.invoice["xero_invoice_id"])
+        if not await limiter.take(f"pdf:{found.link['id']}", PDFS, 3600):
+            raise TooManyRequestsException
+        try:
+            content = await papers.pdf(clients, found.invoice)
+        except (Refused, Postpone) as error:  # the reason is the merchant's business
+            raise Upstream(f"Xero cannot be asked: {error}") from error
         name = "".join(c for c in found.invoice["number"] if c.isascii() and (c.isalnum() or c in "-_")) or "invoice"
         headers = {"content-disposition": f'inline; filename="{name}.pdf"'}
         return Response(content, media_type="application/pdf", headers=headers)
@@ -114,15 +118,18 @@ class PayController(Controller):
 @get("/now/{secret:str}", name="pay_now")
 async def open_pay_now(request: AnyRequest, clients: Clients, secret: str) -> Response[Any]:
     """Xero's Pay now button: its address is unsigned, so it is only a hint; the way on is the invoice's own link."""
-    address = caller_address(request, int(clients.settings.trusted_proxies))
-    if not await limiter.left(f"now:{address}", MISSES, 600):
+    if not await limiter.take(f"now:{_caller(request, clients)}", MISSES, 600):
+        raise TooManyRequestsException
+    merchant_id = await pay_now.merchant(clients, secret)
+    if merchant_id is None:
+        raise NotFound("invoice")
+    if not await limiter.take(f"now:{merchant_id}", LOOKUPS, 3600):
         raise TooManyRequestsException
     sent = {name: request.query_params.get(name, "") for name in ("invoiceNo", "currency", "amount", "shortCode")}
     link = await pay_now.find(
-        clients, secret, sent["invoiceNo"], sent["currency"], sent["amount"], short_code=sent["shortCode"]
+        clients, merchant_id, sent["invoiceNo"], sent["currency"], sent["amount"], short_code=sent["shortCode"]
     )
     if link is None:
-        await limiter.take(f"now:{address}", MISSES, 600)
         raise NotFound("invoice")
     return Redirect(f"/p/{links.token_of(clients.keys, link)}", status_code=302)
 
@@ -132,8 +139,7 @@ async def _found(request: AnyRequest, clients: Clients, token: str, max_age: flo
     try:
         found = await by_token(clients, token)
     except NotFound:
-        address = caller_address(request, int(clients.settings.trusted_proxies))
-        if not await limiter.take(f"miss:{address}", MISSES, 600):
+        if not _GUESSES.take(_caller(request, clients)):
             raise TooManyRequestsException from None
         raise
     if found.age <= max_age or found.expired:
@@ -157,12 +163,19 @@ async def _note_view(found: Found) -> None:
         await links.seen(found.link["id"])
 
 
-async def _may_press(request: AnyRequest, clients: Clients, token: str) -> None:
-    address = caller_address(request, int(clients.settings.trusted_proxies))
-    by_caller = await limiter.take(f"press:{address}", PRESSES, 3600)
-    by_link = await limiter.take(f"press:{token.upper()[:24]}", PRESSES, 3600)
-    if not (by_caller and by_link):
+async def _pressed(request: AnyRequest, clients: Clients, token: str) -> tuple[Found, Form]:
+    """A button of our own page, pressed: only then it counts against the link. Card testers press often."""
+    if not await limiter.take(f"press:{_caller(request, clients)}", PRESSES, 3600):
         raise TooManyRequestsException
+    found = await by_token(clients, token)
+    form = await read_form(request, _form_token(clients, found), clients.settings.base_url)
+    if not await limiter.take(f"press:{found.link['id']}", PRESSES, 3600):
+        raise TooManyRequestsException
+    return found, form
+
+
+def _caller(request: AnyRequest, clients: Clients) -> str:
+    return caller_address(request, int(clients.settings.trusted_proxies))
 
 
 def _form_token(clients: Clients, found: Found) -> str:

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+import asyncpg
 import structlog
 from litestar import Response
 from litestar.enums import MediaType
@@ -63,7 +64,9 @@ def refused(request: AnyRequest, error: Refused) -> Response[str]:
 def upstream(request: AnyRequest, error: Upstream) -> Response[str]:
     """503: another platform did not answer; nothing of ours is lost."""
     log.warning("page.upstream", path=request.url.path, code=error.code, status=error.status)
-    return _problem(request, 503, "Xero or Stripe did not answer just now. Nothing was changed. Please try again in a minute.")
+    return _problem(
+        request, 503, "Xero or Stripe did not answer just now. Nothing was changed. Please try again in a minute."
+    )
 
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[str]:
@@ -82,7 +85,14 @@ def failed(request: AnyRequest, error: Exception) -> Response[str]:
     return _problem(request, 500, reference=reference)
 
 
+def unreadable(request: AnyRequest, error: Exception) -> Response[str]:
+    """400: something in the request that no column can hold, such as a NUL or a number too large."""
+    log.warning("page.unreadable", path=request.url.path, error=type(error).__name__)
+    return _problem(request, 400)
+
+
 HANDLERS: ExceptionHandlersMap = {
+    asyncpg.DataError: unreadable,
     NotFound: not_found,
     NotSignedIn: not_signed_in,
     Refused: refused,

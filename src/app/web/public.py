@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Controller, Response, get
+from litestar.enums import MediaType
 
 from app.clients.bundle import Clients
 from app.core.http import AnyRequest
@@ -20,6 +21,11 @@ class PublicController(Controller):
         """What the product does, and the way in."""
         viewer = await visitor(request, clients)
         return await page(request, "app/landing", signed_in=viewer is not None)
+
+    @get("/robots.txt", media_type=MediaType.TEXT)
+    async def robots(self) -> str:
+        """Only the landing page is for search engines."""
+        return "User-agent: *\nAllow: /$\nDisallow: /\n"
 
     @get("/help")
     async def help_page(self, request: AnyRequest, clients: Clients) -> Html:

@@ -1,0 +1,151 @@
+"""The customer's pages against whoever tries to misuse them."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.fixtures.product import Product
+from tests.fixtures.sandbox import SandboxServer
+from tests.walker import Reader
+from tests.world import Customer, Merchant, until
+
+ODD_PART = b"--x\r\ncontent-disposition: form-data; name=a\r\ncontent-type: text/plain; charset=bogus\r\n\r\nz\r\n--x--"
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def merchant(site: Product) -> Merchant:
+    """A merchant with everything set up."""
+    return Merchant(site.url).set_up()
+
+
+@pytest.fixture
+def shop(site: Product, merchant: Merchant) -> tuple[Product, Merchant, str]:
+    """The product, the merchant, and the pay link of one invoice."""
+    return site, merchant, merchant.pay_link("INV-2041")
+
+
+@pytest.fixture
+def sandbox(_sandbox: SandboxServer) -> str:
+    """The sandbox beside this module's product, as it stands."""
+    return _sandbox.url
+
+
+def press(link: str, token: str, **fields: str) -> httpx.Response:
+    """The pay button, with whatever fields one likes."""
+    headers = {"origin": f"http://{urlsplit(link).netloc}", "sec-fetch-site": "same-origin"}
+    return httpx.post(f"{link}/pay", data={"_csrf_token": token, **fields}, headers=headers, follow_redirects=False)
+
+
+def form_token(link: str) -> str:
+    form = next(form for form in Reader(httpx.get(link).text).forms if form.action.endswith("/pay"))
+    return form.fields["_csrf_token"]
+
+
+def test_amounts_from_the_form_are_never_believed(shop: tuple[Product, Merchant, str], sandbox: str):
+    """Tampered amounts are refused, or the session has the amount that Xero says is due."""
+    _, _, link = shop
+    token = form_token(link)
+    for fields, status in (
+        ({"amount_choice": "part", "amount": "1284.01"}, 422),
+        ({"amount_choice": "part", "amount": "-1"}, 422),
+        ({"amount_choice": "part", "amount": "1e999"}, 422),
+        ({"amount_due_minor": "1"}, 409),
+        ({"amount_choice": "full", "amount": "0.30"}, 303),
+    ):
+        assert status == press(link, token, **fields).status_code, fields
+    session = press(link, token, amount_choice="full").headers["location"].rpartition("/")[2]
+    page = httpx.get(f"{sandbox}/stripe/c/pay/{session}").text
+    assert "1,284.00 GBP" in page
+
+
+def test_presses_without_our_form_do_not_count(shop: tuple[Product, Merchant, str]):
+    """Whoever posts without the page's token neither reaches Stripe nor uses up the customer's presses."""
+    _, _, link = shop
+    assert {403} == {press(link, "wrong").status_code for _ in range(30)}
+    assert 303 == press(link, form_token(link), amount_choice="full").status_code
+
+
+def test_another_site_cannot_press(shop: tuple[Product, Merchant, str]):
+    """A form on another site cannot press the button."""
+    _, _, link = shop
+    token = form_token(link)
+    for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        answer = httpx.post(f"{link}/pay", data={"_csrf_token": token}, headers=headers)
+        assert 403 == answer.status_code
+
+
+def test_odd_requests_are_refused_not_faults(shop: tuple[Product, Merchant, str]):
+    """NULs, huge numbers, broken forms and strange addresses are answered with 4xx."""
+    product, hannah, link = shop
+    hannah.open(f"{product.url}/settings/xero")
+    secret = re.search(r"/now/([a-z2-7]+)", hannah.text)
+    assert secret
+    now = f"{product.url}/now/{secret[1]}"
+    odd = [
+        httpx.get(f"{product.url}/p/%00"), httpx.post(f"{product.url}/p/%00/pay"), httpx.get(f"{product.url}/p/%ff%fe"),
+        httpx.get(f"{product.url}/brand/{'0' * 8}-0000-0000-0000-{'0' * 12}/%00.png"),
+        httpx.get(f"{product.url}/auth/xero/login?next=//["),
+        httpx.get(f"{now}?invoiceNo=%00&currency=GBP&amount=1&shortCode=%00"),
+        httpx.get(f"{now}?invoiceNo=INV-2041&currency=GBP&amount=1e999999&shortCode=x"),
+        httpx.get(f"{now}?invoiceNo=INV-2041&currency=GBP&amount=Infinity&shortCode=x"),
+        httpx.post(f"{link}/pay", content=ODD_PART, headers={"content-type": "multipart/form-data; boundary=x"}),
+        httpx.get(f"{product.url}/writebacks/99999999999999999999999/retry"),
+    ]  # fmt: skip
+    assert [] == [(str(answer.url), answer.status_code) for answer in odd if answer.status_code >= 500]
+
+
+def test_every_answer_carries_the_headers(shop: tuple[Product, Merchant, str]):
+    """Pages, errors, unknown addresses, files and wrong methods all carry the security headers."""
+    product, _, link = shop
+    static = re.search(r'/static/build/[^"]+css', httpx.get(link).text)
+    assert static
+    for path in (
+        "/",
+        "/nope",
+        "/p/a/b/c",
+        "/webhooks/xero",
+        static[0],
+        urlsplit(link).path,
+        "/setup",
+        "/events",
+        "/robots.txt",
+    ):
+        headers = httpx.get(product.url + path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert ("nosniff", "no-referrer") == (headers["x-content-type-options"], headers["referrer-policy"]), path
+    for path in (urlsplit(link).path, "/p/0000-0000-0000-0000", "/now/x"):
+        assert "noindex, nofollow" == httpx.get(product.url + path).headers["x-robots-tag"], path
+        assert "no-store" == httpx.get(product.url + path).headers["cache-control"], path
+
+
+def test_replaced_link_is_mailed_never_shown(shop: tuple[Product, Merchant, str], sandbox: str):
+    """The old address says that it has expired and mails the new one, readable, to the contact on file."""
+    _, hannah, link = shop
+    hannah.open(hannah.invoice_path("INV-2041"))
+    answer = httpx.get(link)
+    assert "Pay" in answer.text
+    form = next(form for form in Reader(hannah.text).forms if form.action.endswith("/link"))
+    hannah.send(form, form.fields | {"action": "replace"})
+    fresh = hannah.pay_link("INV-2041")
+    customer = Customer()
+    customer.open(link)
+    assert "This link has expired" in customer.text
+    assert fresh.rpartition("/")[2] not in customer.text
+    customer.press("Email me a new link")
+    mails: Callable[[], str] = lambda: httpx.get(f"{sandbox}/_mail").text  # noqa: E731 - read it anew each time
+    until(lambda: fresh.rpartition("/")[2] in mails(), "the mail with the new link", 30)
+
+
+def test_wrong_links_look_alike_and_are_limited(shop: tuple[Product, Merchant, str]):
+    """Guessed links are answered alike, are limited, and the true link still opens for others."""
+    product, _, link = shop
+    answers = [httpx.get(f"{product.url}/p/0000-0000-0000-{number:04d}") for number in range(40)]
+    assert {404, 429} == {answer.status_code for answer in answers}
+    lost = {answer.text for answer in answers if answer.status_code == 404}
+    assert 1 == len(lost)
+    assert 200 == httpx.get(link).status_code
