@@ -108,12 +108,14 @@ async def test_overtaken(books: Books) -> None:
     """An answer older than our copy changes nothing."""
     made = books.new_invoice(amount="100.00")
     connection = await books.connection()
+    asked = await invoices.asking()
     async with _tenant(books) as tenant:
         old = await tenant.invoice(made["id"])
     assert old
-    await invoices.save(connection, [old])
-    await invoices.save(connection, [replace(old, due=old.due * 2, updated_at=old.updated_at + timedelta(seconds=5))])
-    await invoices.save(connection, [old])
+    new = replace(old, due=old.due * 2, updated_at=old.updated_at + timedelta(seconds=5))
+    await invoices.save(connection, [old], asked=asked)
+    await invoices.save(connection, [new], asked=await invoices.asking())
+    await invoices.save(connection, [old], asked=asked)
 
     assert 20000 == (await books.invoice(made["number"]))["due_minor"]
 

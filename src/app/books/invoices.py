@@ -9,7 +9,7 @@ import structlog
 
 from app.books import access
 from app.books.invoices_content import Content, content_of, is_blank
-from app.books.invoices_save import payable, save
+from app.books.invoices_save import asking, payable, save
 from app.books.invoices_sync import connection_of, import_all, poll, sync
 from app.clients.bundle import Clients
 from app.core import db
@@ -20,6 +20,7 @@ from app.core.work import Postpone
 __all__ = [
     "Content",
     "addressee",
+    "asking",
     "content_of",
     "fresh",
     "import_all",
@@ -69,10 +70,11 @@ async def pull(clients: Clients, connection_id: UUID, xero_invoice_id: str) -> U
 
 async def _pull(clients: Clients, connection: Any, xero_invoice_id: str, lane: access.LaneName) -> UUID | None:
     async with access.tenant(clients, connection["id"], lane) as tenant:
+        asked = await asking()
         invoice = await tenant.invoice(xero_invoice_id)
     if invoice is None or invoice.type != "ACCREC":
         return None
-    await save(connection, [invoice], clients.keys)
+    await save(connection, [invoice], clients.keys, asked=asked)
     sql = "SELECT id FROM invoice WHERE connection = $1 AND xero_invoice_id = $2"
     invoice_id: UUID | None = await db.fetch_value(sql, connection["id"], invoice.id)
     return invoice_id

@@ -5,6 +5,7 @@ An answer older than our copy changes nothing, so that two reads may overtake ea
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,28 +35,38 @@ _UPSERT = f"""
 INSERT INTO invoice (id, merchant, connection, xero_invoice_id, {", ".join(_COLUMNS)}, contact_email, content, online_url,
   seen_at, created_at)
 SELECT gen_random_uuid(), $1, $2, r.xero_invoice_id, {", ".join(f"r.{name}" for name in _COLUMNS)}, r.contact_email,
-  r.content, '', now(), now()
+  r.content, '', $4, now()
 FROM jsonb_to_recordset($3::jsonb) AS r (xero_invoice_id text, number text, reference text, status text, contact_id text,
   contact_name text, contact_email text, currency text, total_minor bigint, due_minor bigint, paid_minor bigint,
   credited_minor bigint, issued_on date, due_on date, paid_on date, xero_updated_at timestamptz, theme_id text,
   sent_to_contact boolean, content jsonb)
 ORDER BY r.xero_invoice_id
 ON CONFLICT (connection, xero_invoice_id) DO UPDATE SET
-  {", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS)}, seen_at = now(),
+  {", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS)}, seen_at = GREATEST(invoice.seen_at, EXCLUDED.seen_at),
   contact_email = CASE WHEN EXCLUDED.contact_email <> '' OR invoice.contact_id <> EXCLUDED.contact_id
     THEN EXCLUDED.contact_email ELSE invoice.contact_email END,
   content = CASE WHEN EXCLUDED.content <> '{{}}' OR invoice.xero_updated_at IS DISTINCT FROM EXCLUDED.xero_updated_at
     THEN EXCLUDED.content ELSE invoice.content END
-WHERE EXCLUDED.xero_updated_at IS NULL OR invoice.xero_updated_at IS NULL OR EXCLUDED.xero_updated_at >= invoice.xero_updated_at
+WHERE EXCLUDED.xero_updated_at > invoice.xero_updated_at OR (EXCLUDED.seen_at >= invoice.seen_at
+  AND COALESCE(EXCLUDED.xero_updated_at >= invoice.xero_updated_at, TRUE))
 RETURNING id, xero_invoice_id, status, currency, total_minor, due_minor, paid_minor, credited_minor, number, reference,
   contact_name, due_on, paid_on
 """
 
 
-async def save(connection: Any, xero_invoices: Iterable[XeroInvoice], keys: Keys | None = None) -> list[UUID]:
+async def asking() -> datetime:
+    """The database's time, to be taken right before Xero is asked: what happens later, the answer may not show."""
+    moment: datetime = await db.fetch_value("SELECT clock_timestamp()")
+    return moment
+
+
+async def save(
+    connection: Any, xero_invoices: Iterable[XeroInvoice], keys: Keys | None = None, *, asked: datetime
+) -> list[UUID]:
     """Store what Xero said of sales invoices (bills are left out); the ids of ours that are new or look different now.
 
-    `connection` is its row. With `keys`, a newly payable invoice gets its pay link where the merchant wants one for each.
+    `connection` is its row; `asked` is when Xero was asked (see `asking`). With `keys`, a newly payable invoice gets its
+    pay link where the merchant wants one for each.
     """
     found = {one.id: one for one in xero_invoices if one.type == "ACCREC" and one.id}
     if not found:
@@ -63,7 +74,7 @@ async def save(connection: Any, xero_invoices: Iterable[XeroInvoice], keys: Keys
     rows = msgspec.json.encode([_row(one) for one in found.values()]).decode()
     async with db.transaction():
         before = {row["xero_invoice_id"]: row for row in await db.fetch(_BEFORE, connection["id"], list(found))}
-        after = await db.fetch(_UPSERT, connection["merchant"], connection["id"], rows)
+        after = await db.fetch(_UPSERT, connection["merchant"], connection["id"], rows, asked)
         changed = [row for row in after if _differs(before.get(row["xero_invoice_id"]), row, _SHOWN)]
         for row in changed:
             await _tell(connection, before.get(row["xero_invoice_id"]), row)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.books import access
 from app.books.invoices_check import check_open
-from app.books.invoices_save import save
+from app.books.invoices_save import asking, save
 from app.clients.bundle import Clients
 from app.clients.xero_wire import InvoicePage
 from app.core import db, jobs, live
@@ -28,7 +28,8 @@ _RETRY_SECONDS = 30.0
 _TURN_SECONDS = 120.0  # well inside the job's lease
 
 Read = Callable[[int, datetime | None], Awaitable[InvoicePage]]
-Keep = Callable[[InvoicePage, datetime | None], Awaitable[None]]
+# The page, the position after it, and when Xero was asked for it.
+Keep = Callable[[InvoicePage, datetime | None, datetime], Awaitable[None]]
 
 
 async def connection_of(connection_id: UUID) -> Any | None:
@@ -63,8 +64,8 @@ async def import_all(clients: Clients, connection_id: UUID) -> None:
 
 
 def _import_step(clients: Clients, connection: Any) -> Keep:
-    async def keep(page: InvoicePage, position: datetime | None) -> None:
-        await save(connection, page.invoices, clients.keys)
+    async def keep(page: InvoicePage, position: datetime | None, asked: datetime) -> None:
+        await save(connection, page.invoices, clients.keys, asked=asked)
         async with db.transaction():
             await db.fetch(
                 "UPDATE connection SET changed_cursor = $2, import_total = GREATEST(import_total, $3), "
@@ -108,8 +109,8 @@ async def poll(clients: Clients, connection_id: UUID) -> None:
 async def sync(clients: Clients, connection: Any) -> None:
     """Fetch what changed in Xero since the cursor, and move the cursor to Xero's own clock."""
 
-    async def keep(page: InvoicePage, position: datetime | None) -> None:
-        await save(connection, page.invoices, clients.keys)
+    async def keep(page: InvoicePage, position: datetime | None, asked: datetime) -> None:
+        await save(connection, page.invoices, clients.keys, asked=asked)
         if position is not None and position != connection["changed_cursor"]:
             await db.fetch("UPDATE connection SET changed_cursor = $2 WHERE id = $1", connection["id"], position)
 
@@ -143,10 +144,11 @@ async def seek(read: Read, since: datetime | None, keep: Keep) -> InvoicePage:
     """
     number, began = 1, monotonic()
     while True:
+        asked = await asking()
         page = await read(number, since)
         is_last = number >= page.page_count or len(page.invoices) < PAGE
         ahead = None if is_last else _ahead(page, since)
-        await keep(page, ahead or since)
+        await keep(page, ahead or since, asked)
         if is_last:
             return page
         number, since = (1, ahead) if ahead else (number + 1, since)

@@ -10,7 +10,7 @@ from app.books.machines import WRITE_BACK
 from app.books.writeback.rows import Item, move
 from app.books.writeback.words import reason_of
 from app.core import db, jobs, live, states
-from app.core.clock import from_now, now
+from app.core.clock import from_now
 from app.core.faultpoint import faultpoint
 from app.core.money import Money
 
@@ -29,8 +29,9 @@ async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
     async with db.transaction():
         payment = await _payment(item)
         row = await move(
-            item, "confirmed", xero_id=xero_id, confirmed_at=now(), reason="", message="", absent_at=None, last_error=""
-        )
+            item, "confirmed", xero_id=xero_id, confirmed_at=payment["moment"], reason="", message="", absent_at=None,
+            last_error="",
+        )  # fmt: skip
         if row["kind"] == "payment":
             await _applied(item, payment, xero_id)
         elif row["kind"] == "reversal":
@@ -83,8 +84,12 @@ async def twice(item: Item, xero_ids: list[str]) -> None:
 
 
 async def _payment(item: Item) -> Row:
-    """The payment, locked before its write-backs: the one order in which everybody takes them."""
-    row: Row | None = await db.fetch_row("SELECT * FROM payment WHERE id = $1 FOR NO KEY UPDATE", item.row["payment"])
+    """The payment, locked before its write-backs: the one order in which everybody takes them.
+
+    With the database's time as `moment`: it is compared with when invoices were read, which the same clock tells.
+    """
+    sql = "SELECT *, clock_timestamp() AS moment FROM payment WHERE id = $1 FOR NO KEY UPDATE"
+    row: Row | None = await db.fetch_row(sql, item.row["payment"])
     assert row is not None
     return row
 
