@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from app.books import attempts, reconciliation
-from app.core import db
+from app.books import access, attempts, invoices, links, reconciliation, writeback
+from app.core import db, work
 from app.core.errors import Refused, Upstream
 from app.core.work import Postpone
 from tests.rooms.till import Till
@@ -138,3 +138,50 @@ async def test_the_request_is_frozen(till: Till):
     assert (attempt["stripe_session_id"], attempt["params"]) == (again["stripe_session_id"], again["params"])
     assert str(attempt["id"]) in attempt["params"]
     assert f"attempt-{attempt['id']}" == attempt["idempotency_key"]
+
+
+CHANGES = [
+    pytest.param("status = 'VOIDED'", id="void"),
+    pytest.param("due_minor = 3999", id="less is due"),
+    pytest.param("due_minor = 0, status = 'PAID'", id="paid"),
+    pytest.param("currency = 'EUR'", id="another currency"),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_nothing_is_opened_for_what_cannot_be_paid_any_more(till: Till, change: str):
+    """What changed between the page and the click is seen under the lock: no session is made, nothing is stored."""
+    invoice_id = await till.invoice()
+    await db.fetch(f"UPDATE invoice SET {change} WHERE id = $1", invoice_id)
+    with pytest.raises(Refused):
+        await till.attempt(invoice_id, "40.00")
+    assert 0 == await db.fetch_value("SELECT count(*) FROM attempt")
+
+
+async def test_nothing_is_opened_through_a_link_that_was_switched_off(till: Till):
+    """A link that was switched off after its page was opened leads to no session."""
+    invoice_id = await till.invoice()
+    link = await links.ensure(till.clients.keys, invoice_id)
+    await db.fetch("UPDATE pay_link SET active = FALSE")
+    with pytest.raises(Refused):
+        await till.attempt(invoice_id, "40.00", link["id"])
+    assert 0 == await db.fetch_value("SELECT count(*) FROM attempt")
+
+
+async def test_an_answer_asked_for_before_the_payment_was_written_does_not_hide_it(till: Till):
+    """A read of the invoice from before we wrote, stored after: the payment still counts, and is not taken twice."""
+    invoice_id = await till.invoice("100.00")
+    payment = await till.paid(invoice_id, "100.00")
+    connection = await till.row("SELECT * FROM connection WHERE id = $1", till.connection_id)
+    asked = await invoices.asking()
+    async with access.tenant(till.clients, till.connection_id) as tenant:
+        before = await tenant.invoice(await till.xero_id(invoice_id))
+    assert before
+    await db.fetch("UPDATE invoice SET xero_updated_at = $2 WHERE id = $1", invoice_id, before.updated_at)
+    held = await work.claim("write_back", (await till.write_back(payment))["id"], 30)
+    assert held
+    await writeback.send(till.clients, held)
+    await invoices.save(connection, [before], asked=asked)
+    assert "confirmed" == (await till.write_back(payment))["state"]
+    with pytest.raises(attempts.OnItsWay):
+        await till.attempt(invoice_id, "40.00")

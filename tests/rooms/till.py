@@ -165,7 +165,7 @@ class Till:
     async def xero_id(self, invoice_id: UUID) -> str:
         return str(await db.fetch_value("SELECT xero_invoice_id FROM invoice WHERE id = $1", invoice_id))
 
-    async def attempt(self, invoice_id: UUID, amount: str = "40.00") -> Row:
+    async def attempt(self, invoice_id: UUID, amount: str = "40.00", pay_link_id: UUID | None = None) -> Row:
         """A customer presses Pay."""
         money = Money(int(amount.replace(".", "")), "GBP")
 
@@ -183,7 +183,7 @@ class Till:
             self.clients,
             merchant_id=self.merchant_id,
             invoice_id=invoice_id,
-            pay_link_id=None,
+            pay_link_id=pay_link_id,
             stripe_account_id=self.account,
             amount=money,
             build=build,

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from app.books import timeline
+from app.books.invoices_save import payable
 from app.books.machines import ATTEMPT
 from app.clients.bundle import Clients
 from app.core import db, jobs, live, states
@@ -103,8 +104,9 @@ async def open_attempt(
 ) -> Row:
     """An attempt with a live session at Stripe for exactly this amount: joined, or made.
 
-    A session for another amount is ended first; when the customer has just paid with it, Refused says so. Raises OnItsWay
-    when a slow payment covers what is left, Upstream when Stripe does not answer (safe to ask again: the request is frozen).
+    A session for another amount is ended first; when the customer has just paid with it, Refused says so, as it does when
+    the invoice, its amount due or the link no longer allow it. Raises OnItsWay when a payment that Xero does not show yet
+    covers what is left, Upstream when Stripe does not answer (safe to ask again: the request is frozen).
     """
     for _ in range(3):
         try:
@@ -121,14 +123,7 @@ async def open_attempt(
 async def _reserve(
     merchant_id: UUID, invoice_id: UUID, pay_link_id: UUID | None, stripe_account_id: str, amount: Money, build: Builder
 ) -> Row:
-    invoice = await db.fetch_row(
-        "SELECT due_minor, currency FROM invoice WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE",
-        invoice_id,
-        merchant_id,
-    )
-    if invoice is None:
-        raise Refused("This invoice is no longer here.")
-    await _refuse_twice(invoice_id, invoice, amount)
+    await _refuse_unpayable(merchant_id, invoice_id, pay_link_id, amount)
     found: Row | None = await db.fetch_row(
         "SELECT * FROM attempt WHERE invoice = $1 AND state IN ('created', 'open') FOR NO KEY UPDATE", invoice_id
     )
@@ -141,15 +136,37 @@ async def _reserve(
     raise Superseded(found)
 
 
+async def _refuse_unpayable(merchant_id: UUID, invoice_id: UUID, pay_link_id: UUID | None, amount: Money) -> None:
+    """Hold the invoice and look once more: what the page showed may have changed since Xero was asked."""
+    invoice = await db.fetch_row(
+        "SELECT status, due_minor, currency FROM invoice WHERE id = $1 AND merchant = $2 FOR NO KEY UPDATE",
+        invoice_id,
+        merchant_id,
+    )
+    if invoice is None:
+        raise Refused("This invoice is no longer here.")
+    live = "SELECT active FROM pay_link WHERE id = $1 AND invoice = $2"
+    if pay_link_id and not await db.fetch_value(live, pay_link_id, invoice_id):
+        raise Refused("This link is no longer in use.")
+    if not payable(invoice):
+        raise Refused("This invoice cannot be paid any more.")
+    if invoice["currency"] != amount.currency:
+        raise Refused("This invoice is in another currency now. Please load the page again.")
+    await _refuse_twice(invoice_id, invoice, amount)
+
+
 async def _refuse_twice(invoice_id: UUID, invoice: Row, amount: Money) -> None:
     """Money that Xero does not show yet counts as paid, so that nobody pays the same part twice."""
     row = await db.fetch_row(_NOT_IN_XERO, invoice_id)
     assert row is not None
     slow, waiting = row["slow"], row["waiting"]
-    if (slow or waiting) and slow + waiting + amount.minor > invoice["due_minor"]:
-        if slow:
-            raise OnItsWay("A payment for this invoice is already on its way.")
+    if slow + waiting + amount.minor <= invoice["due_minor"]:
+        return
+    if slow:
+        raise OnItsWay("A payment for this invoice is already on its way.")
+    if waiting:
         raise OnItsWay("A payment for this invoice is just being recorded. Please look again in a moment.")
+    raise Refused("This is more than is left to pay. Please load the page again.")
 
 
 async def _insert(
