@@ -1,7 +1,10 @@
 """The audit trail: written with its cause, one unbroken chain for each merchant, and honest about tampering."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -126,3 +129,22 @@ async def test_a_chain_made_anew_is_noticed(database: str):
     forged = audit.link(before, merchant_id, 5, last["at"], "payportal", "done", "thing:9", last["details"])
     await by_hand(f"UPDATE audit SET subject = 'thing:9', hash = '{forged}' WHERE number = 5")
     assert ["differs from the end of the chain that was kept"] == [flaw.what for flaw in (await audit.verify())[1]]
+
+
+async def test_verify_says_where(database: str, tmp_path: Path):
+    """`payportal verify` ends with 0 while all is whole, and with 1 and the broken row's number when it is not."""
+    merchant_id = await merchant()
+    await some(merchant_id)
+    assert (0, "5 rows of audit trails read. All is whole.") == await run_verify(database, tmp_path)
+    await by_hand("UPDATE audit SET actor = 'user:somebody' WHERE number = 2")
+    code, said = await run_verify(database, tmp_path)
+    assert 1 == code
+    assert f"broken  audit trail of merchant {merchant_id}: row 2 was changed." in said
+
+
+async def run_verify(url: str, data_dir: Path) -> tuple[int, str]:
+    env = {"APP_ENV": "test", "DATABASE_URL": url, "DATA_DIR": str(data_dir)}
+    command = [str(Path(sys.executable).with_name("payportal")), "verify"]
+    done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True)
+    assert "" == done.stderr
+    return done.returncode, done.stdout.strip()

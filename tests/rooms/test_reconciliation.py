@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.books import reconciliation
+from app.books import reconciliation, repairs
 from app.core import db
 from app.core.clock import now
 from app.core.work import Postpone
@@ -29,11 +29,14 @@ async def test_a_loss_is_an_alarm(till: Till):
     assert 0 == await till.hear()
     await db.fetch("DELETE FROM inbox")
     await db.fetch("DELETE FROM cursor")
-    reconciliation.GRACE, before = timedelta(seconds=-3600), reconciliation.GRACE
+    repairs.GRACE, before = timedelta(seconds=-3600), repairs.GRACE
     try:
-        assert 0 < await reconciliation.catch_up(till.clients)
+        found = await reconciliation.catch_up(till.clients)
     finally:
-        reconciliation.GRACE = before
+        repairs.GRACE = before
+    assert 0 < found
+    assert found == await repairs.this_week(till.merchant_id, "stripe")
+    assert {"xero": 0, "stripe": found} == await repairs.today()
 
 
 async def test_the_cursor_stands_until_everything_is_stored(till: Till):

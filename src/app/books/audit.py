@@ -75,10 +75,10 @@ async def note(
 
 
 async def _add(merchant_id: UUID, at: datetime, actor: str, action: str, subject: str, details: str) -> None:
-    head = await db.fetch_row(_HOLD, merchant_id)
-    assert head is not None
-    number = head["number"] + 1
-    hashed = link(head["hash"], merchant_id, number, at, actor, action, subject, details)
+    end = await db.fetch_row(_HOLD, merchant_id)
+    assert end is not None
+    number = end["number"] + 1
+    hashed = link(end["hash"], merchant_id, number, at, actor, action, subject, details)
     await db.fetch(_ADD, merchant_id, number, at, actor, action, subject, details, hashed)
 
 
@@ -107,14 +107,15 @@ async def verify() -> tuple[int, list[Flaw]]:
     return total, flaws
 
 
-async def heads() -> list[Row]:
-    """The end of every chain (merchant, number, hash): kept elsewhere, they prove that no chain was made anew."""
-    return await db.fetch("SELECT merchant, number, hash FROM audit_head ORDER BY merchant")
+async def head(merchant_id: UUID) -> Row | None:
+    """The end of a chain (number, hash): kept elsewhere, it proves that the chain was not made anew."""
+    row: Row | None = await db.fetch_row("SELECT number, hash FROM audit_head WHERE merchant = $1", merchant_id)
+    return row
 
 
 async def _walk(merchant_id: UUID) -> tuple[int, Flaw | None]:
     # The head first: rows that are added while we walk come after it, and are not missed from it.
-    head = await db.fetch_row("SELECT number, hash FROM audit_head WHERE merchant = $1", merchant_id)
+    end = await head(merchant_id)
     number, before = 0, ""
     async for row in _rows(merchant_id):
         number += 1
@@ -122,9 +123,9 @@ async def _walk(merchant_id: UUID) -> tuple[int, Flaw | None]:
         if flaw:
             return number, Flaw(merchant_id, number, flaw)
         before = row["hash"]
-        if head and number == head["number"] and before != head["hash"]:
+        if end and number == end["number"] and before != end["hash"]:
             return number, Flaw(merchant_id, number, "differs from the end of the chain that was kept")
-    if head is None or number < head["number"]:
+    if end is None or number < end["number"]:
         return number, Flaw(merchant_id, number + 1, "is missing: the chain was longer")
     return number, None
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from app.books import attempts, payments
+from app.books import attempts, payments, repairs
 from app.books.stripe_events import HANDLED
 from app.clients.bundle import Clients
 from app.core import db, inbox, jobs
@@ -26,8 +26,6 @@ EVERY = 60
 OVERLAP = timedelta(minutes=10)
 # Stripe keeps events for 30 days.
 FARTHEST = timedelta(days=29)
-# A webhook is given this long before its absence counts as a loss.
-GRACE = timedelta(seconds=90)
 PROCESSING_EVERY = 300
 
 
@@ -64,6 +62,7 @@ async def _one_account(clients: Clients, row: Row) -> int:
     lost = 0
     for event in reversed(events):
         lost += await _bring_in(account, event, began)
+    await repairs.count(row["merchant"], "stripe", lost)
     await _advance(account, began)
     return lost
 
@@ -74,7 +73,7 @@ async def _bring_in(account: str, event: dict[str, Any], moment: datetime) -> in
     live = bool(event.get("livemode"))
     raw = msgspec.json.encode(event)
     new = await inbox.receive("stripe", account, event["id"], event["type"], raw, livemode=live, occurred_at=made)
-    return int(new and moment - made > GRACE)
+    return int(new and moment - made > repairs.GRACE)
 
 
 async def _cursor(account: str, otherwise: datetime) -> datetime:

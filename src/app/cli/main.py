@@ -15,7 +15,7 @@ from litestar import Litestar
 from app import clock, worker
 from app.asgi import create_app, secured
 from app.books import machines
-from app.cli import demo, doctor
+from app.cli import demo, doctor, verify
 from app.core import db, faultpoint, log, migrate
 from app.core.embedded import EmbeddedServer
 from app.core.live import Hub
@@ -104,6 +104,13 @@ def _doctor(settings: Settings) -> None:
         sys.exit(asyncio.run(doctor.examine(settings)))
 
 
+def _verify(settings: Settings) -> None:
+    if problems := check_database(settings):
+        raise BadSettings(problems)
+    with database(settings):
+        sys.exit(asyncio.run(verify.examine()))
+
+
 def _sandbox(arguments: Sequence[str]) -> int:
     return subprocess.call([sys.executable, "-m", "sandbox", *arguments])
 
@@ -114,7 +121,15 @@ def _demo(settings: Settings) -> None:
         demo.run(settings, serve)
 
 
-DOORS = {"demo": _demo, "web": _web, "worker": _worker, "clock": _clock, "migrate": _migrate, "doctor": _doctor}
+DOORS = {
+    "demo": _demo,
+    "web": _web,
+    "worker": _worker,
+    "clock": _clock,
+    "migrate": _migrate,
+    "doctor": _doctor,
+    "verify": _verify,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("clock", "plan what repeats, beside workers"),
         ("migrate", "bring the database up to date"),
         ("doctor", "check the configuration and reach everything it names"),
+        ("verify", "walk every audit trail and the ledger, and name what is broken"),
         ("sandbox", "Xero and Stripe on this machine, for developers"),
     ):
         commands.add_parser(name, help=text, add_help=name != "sandbox")

@@ -4,7 +4,7 @@ Exactly one effect, whatever breaks: the row was frozen before; `sending` is com
 answer means search, never send; and whoever lost the lease is stopped by the fencing number.
 """
 
-from app.books import access, intents
+from app.books import access, breaches, intents
 from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by
 from app.books.writeback.fees import write_fee
@@ -34,6 +34,8 @@ async def send(clients: Clients, held: Claim) -> None:
     if leader.row["state"] not in {*_OPEN, _CHECK}:
         return
     faultpoint("K07")
+    if leader.row["state"] == "intended" and not leader.unclear and await breaches.stopped(leader.row["merchant"]):
+        raise Postpone(from_now(breaches.PAUSE), breaches.PAUSED)
     fresh = leader.row["kind"] == "payment" and leader.row["state"] == "intended" and not leader.unclear
     followers = await claim_followers(leader.row["connection"]) if fresh else []
     verdicts = Verdicts()

@@ -1,0 +1,81 @@
+"""Breaches: invariants that were found not to hold. The only writer of `breach`.
+
+A breach is an alarm, is told to its merchant, and stops new writes to that merchant's books; what was begun is finished,
+since a doubt ends no other way. It clears itself when the next check finds the row whole, and the writes go on at once.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from app.books import audit
+from app.books.ledger import Breach
+from app.core import db, live
+from app.core.wake import wake
+
+log = structlog.get_logger()
+PAUSE = 60.0
+PAUSED = "Paused until our records agree again."
+TOTALS = "I6 our totals are Stripe's"
+MIRROR = "I7 our copy is Xero's"
+
+_FOUND = """
+INSERT INTO breach (merchant, kind, subject, found_at) VALUES ($1, $2, $3, now())
+ON CONFLICT (kind, subject) WHERE cleared_at IS NULL DO NOTHING RETURNING id
+"""
+_GO_ON = """
+UPDATE write_back SET next_at = now() WHERE merchant = $1 AND last_error = $2 AND next_at > now()
+  AND (lease_until IS NULL OR lease_until < now()) RETURNING id
+"""
+
+
+async def judge(found: Sequence[Breach], covers: Callable[[Any], bool]) -> None:
+    """Keep what a check found, and clear what it covers (rows of `breach` of which `covers` is true) and did not find."""
+    seen = {(breach.invariant, breach.what) for breach in found}
+    for breach in found:
+        await _found(breach)
+    for row in await open_ones():
+        if covers(row) and (row["kind"], row["subject"]) not in seen:
+            await _cleared(row)
+
+
+async def open_ones(merchant_id: UUID | None = None) -> list[Any]:
+    """What does not hold now, of one merchant or (without one) of everybody, oldest first."""
+    return await db.fetch(
+        "SELECT * FROM breach WHERE cleared_at IS NULL AND ($1::uuid IS NULL OR merchant = $1) ORDER BY id", merchant_id
+    )
+
+
+async def stopped(merchant_id: UUID) -> bool:
+    """Whether nothing new may be written to this merchant's books."""
+    sql = "SELECT 1 FROM breach WHERE merchant = $1 AND cleared_at IS NULL LIMIT 1"
+    return await db.fetch_value(sql, merchant_id) is not None
+
+
+async def _found(breach: Breach) -> None:
+    async with db.transaction():
+        row_id = await db.fetch_value(_FOUND, breach.merchant_id, breach.invariant, breach.what)
+        if row_id is not None and breach.merchant_id is not None:
+            what = {"invariant": breach.invariant, "row": breach.what}
+            await audit.note(breach.merchant_id, audit.HOUSE, "breach_found", f"breach:{row_id}", what)
+            await live.announce(breach.merchant_id)
+    if row_id is not None:
+        log.error(
+            "breach.found", invariant=breach.invariant, row=breach.what, merchant=str(breach.merchant_id or "nobody")
+        )
+
+
+async def _cleared(row: Any) -> None:
+    async with db.transaction():
+        sql = "UPDATE breach SET cleared_at = now() WHERE id = $1 AND cleared_at IS NULL RETURNING id"
+        if await db.fetch_value(sql, row["id"]) is None:
+            return
+        if row["merchant"] is not None:
+            await audit.note(row["merchant"], audit.HOUSE, "breach_cleared", f"breach:{row['id']}")
+            await live.announce(row["merchant"])
+            if not await stopped(row["merchant"]):
+                for paused in await db.fetch(_GO_ON, row["merchant"], PAUSED):
+                    wake("write_back", paused["id"])
+    log.warning("breach.cleared", invariant=row["kind"], row=row["subject"])
