@@ -215,6 +215,20 @@ def test_link_and_switches(owner: Merchant, desk: str) -> None:
     assert link in owner.open(path).text
 
 
+def test_link_does_nothing_unasked(owner: Merchant, desk: str) -> None:
+    """A post that does not say what to do, or says something unknown, leaves the link as it is."""
+    number = new_invoice(desk)["number"]
+    owner.pay_link(number)
+    form = next(form for form in Reader(owner.text).forms if "active" in form.fields)
+    for said in ({}, {"action": "sav"}):
+        owner.send(form, {"_csrf_token": form.fields["_csrf_token"]} | said)
+        assert 422 == owner.page.status_code
+        assert "Nothing was changed" in owner.text
+
+    owner.open(owner.invoice_path(number))
+    assert "This link is switched off." not in owner.text
+
+
 def test_code(owner: Merchant, desk: str) -> None:
     """The QR code is read back as the link in capitals; as SVG it carries its name; nothing is made by looking."""
     number = new_invoice(desk)["number"]

@@ -100,13 +100,15 @@ class InvoicesController(Controller):
     @post("/{invoice_id:uuid}/link")
     async def link(self, viewer: Viewer, clients: Clients, form: Form, invoice_id: UUID) -> Response[Any]:
         """Make the link to hand out, give it a new address, or set its switches."""
-        back = f"/invoices/{invoice_id}"
-        if form.text("action") == "make":
+        back, action = f"/invoices/{invoice_id}", form.text("action")
+        if action == "make":
             await requests.hand_out(clients, viewer.merchant_id, invoice_id)
             return see_other(back, "Your payment link is ready.")
         await invoices.one(viewer.merchant_id, invoice_id)
         link = await links.of_invoice(invoice_id)
-        if link and form.text("action") == "replace":
+        if action not in {"replace", "save"}:
+            raise Refused("Nothing was changed: the form did not say what to do. Go back, reload the page and try again.")
+        if link and action == "replace":
             await links.revoke(clients.keys, viewer.merchant_id, link["id"])
             return see_other(back, "Your new payment link is ready. The old one no longer works.")
         if link:
