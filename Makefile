@@ -2,7 +2,7 @@
 # Nothing needs to be installed first but Python 3.11 or newer; .venv is made on the way.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test check bench fmt migrations docs screenshots lock clean assets setup-test setup-dev
+.PHONY: help setup demo demo-reset test check bench chaos fmt migrations docs screenshots lock clean assets setup-test setup-dev
 
 BIN := .venv/bin
 LISTS := base test dev
@@ -32,6 +32,9 @@ check: setup-dev ## Lint, format, types, imports, templates and the house's own 
 	@echo "templates" && $(BIN)/djlint --quiet --lint templates src/sandbox/templates
 	@echo "house rules" && $(BIN)/python scripts/check_tree.py
 	@echo "All checks passed"
+
+chaos: setup-test assets ## Kill everything, lose answers, count what is lost or doubled (SEED, PAYMENTS, KILLS)
+	@PYTHONPATH=. $(BIN)/python -m scripts.chaos
 
 bench: setup-test assets ## Measure the figures of docs/benchmarks.md (ARGS="pay")
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,0 +1,13 @@
+"""A door of the product with short waits, so that minutes show what takes hours: how long a lost answer is left alone, how
+soon Stripe is asked for what no webhook told. Everything else is the product as it ships.
+"""
+
+from app.books import reconciliation
+from app.books.writeback.timing import TIMING
+from app.cli import main
+
+if __name__ == "__main__":
+    TIMING.quiet, TIMING.apart, TIMING.waiting = 6, 3, 3
+    TIMING.lease, TIMING.renew = 8, 2
+    reconciliation.EVERY = 10
+    main()
