@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from app.books import ledger, stripe_events
-from app.core import db
+from app.core import db, inbox
 from tests.rooms.till import Till
 
 
@@ -47,6 +47,30 @@ async def test_an_object_that_stripe_does_not_have_is_let_go(till: Till):
     """An event that names nothing Stripe knows is not tried again for ever."""
     await stripe_events.handle(till.clients, event(till, "payment_intent.succeeded", {"id": "pi_none"}))
     await stripe_events.handle(till.clients, event(till, "checkout.session.completed", {"id": "cs_none"}))
+
+
+REFUSALS = [
+    pytest.param(403, {"message": "The key lacks a permission.", "type": "invalid_request_error"}, False, id="our key"),
+    pytest.param(400, {"message": "Unknown.", "code": "parameter_unknown", "type": "invalid_request_error"}, True, id="we"),
+]
+
+
+@pytest.mark.parametrize(("status", "error", "aside"), REFUSALS)
+async def test_an_event_is_not_let_go_for_a_fault_of_ours(till: Till, status: int, error: Any, aside: bool):
+    """What our key may not read comes back within minutes; what we ask wrongly is put aside, where it is seen."""
+    attempt = await till.attempt(await till.invoice())
+    await till.pay(attempt)
+    body = msgspec.json.encode({"error": error}).decode()
+    await till.fault({"status": status, "body": body}, path="/stripe/v1/checkout/sessions/*", method="GET", times=1)
+    raw = msgspec.json.encode({"data": {"object": {"id": attempt["stripe_session_id"]}}})
+    await inbox.receive("stripe", till.account, "evt_1", "checkout.session.completed", raw)
+    await till.work()
+    soon = "next_at > now() AND next_at < now() + interval '10 minutes'"
+    row = await till.row(f"SELECT dead_at IS NOT NULL AS dead, COALESCE({soon}, FALSE) AS soon FROM inbox")
+    assert (aside, not aside) == (row["dead"], row["soon"])
+    await db.fetch("UPDATE inbox SET next_at = now(), dead_at = NULL")
+    await till.work()
+    assert "succeeded" == await db.fetch_value("SELECT state FROM payment")
 
 
 async def test_every_order_of_delivery_ends_in_the_same_books(till: Till):

@@ -42,10 +42,16 @@ ACCOUNT = ("account.updated", "capability.updated", "account.application.deautho
 HANDLED = (*SESSION, *INTENT, *OF_INTENT, *ACCOUNT)
 # Thin events about accounts; there are many, all meaning: read the account again.
 THIN_ACCOUNT = "v2.core.account"
+# The account left, or the object is none of its own.
+_NOT_THERE = frozenset({"disconnected", "resource_missing"})
 
 
 async def handle(clients: Clients, inbox_row: Json) -> None:
-    """Act on one stored event. Raises Upstream (come back) when Stripe is away or our own answer is still on its way."""
+    """Act on one stored event.
+
+    Raises Upstream: come back, when Stripe is away or our own answer is still on its way; permanent, when Stripe does not
+    take our question. Only what Stripe says is not there for us (any more) is let go.
+    """
     faultpoint("K06")
     kind, account = inbox_row["type"], inbox_row["account"]
     if inbox_row["livemode"] != clients.settings.live or not _listened_to(kind):
@@ -60,7 +66,7 @@ async def handle(clients: Clients, inbox_row: Json) -> None:
     try:
         await _money(clients, account, kind, _object(inbox_row["body"]))
     except Upstream as error:
-        if not error.permanent:
+        if error.code not in _NOT_THERE:
             raise
         log.warning("stripe.event.unreadable", type=kind, code=error.code)
         if error.code == "disconnected":

@@ -26,9 +26,10 @@ def failure(error: stripe.StripeError, *, writes: bool) -> Upstream:
     if isinstance(error, stripe.AuthenticationError):
         # Our own key is wrong: nothing of the merchant's may be given up for that.
         return Upstream("Stripe refused our key.", code="authentication", status=401, retry_after=60)
-    if isinstance(
-        error, (stripe.CardError, stripe.InvalidRequestError, stripe.PermissionError, stripe.IdempotencyError)
-    ):
+    if isinstance(error, stripe.PermissionError):
+        # Our key may not do this: ours to put right, and found within minutes when it is.
+        return Upstream("Stripe does not let our key do this.", code="permission", status=403, retry_after=300)
+    if isinstance(error, (stripe.CardError, stripe.InvalidRequestError, stripe.IdempotencyError)):
         kind = "idempotency_error" if isinstance(error, stripe.IdempotencyError) else code or f"http_{status}"
         return Upstream(words, permanent=True, code=kind, status=status)
     return Upstream("Stripe failed to answer properly.", code=code or "server", status=status, unknown=writes)
