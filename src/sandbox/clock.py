@@ -46,6 +46,20 @@ class Clock:
         for id, row in self._store.items("_schedule"):
             self._push(row["at"], id)
 
+    def begin(self, at: datetime | None) -> None:
+        """Start afresh at a moment (none: the real one) and stand still until ``go``."""
+        self.reload()
+        self._anchor(at.timestamp() if at is not None else time.time(), 0.0)
+
+    def go(self, at: datetime | None, rate: float) -> None:
+        """Run on from where it stands, or with real time when it was never set; rate 0 leaves it standing."""
+        if at is None and rate == 1:
+            self._store.delete("_clock", "state")
+            self.reload()
+        else:
+            self._anchor(self._virtual, rate)
+        self._wake.set()
+
     def timestamp(self) -> float:
         """Virtual epoch seconds."""
         return self._virtual + (time.time() - self._real) * self._rate
@@ -88,7 +102,8 @@ class Clock:
                 self._anchor(due["at"], self._rate)
             await self._perform(due)
         # What was done on the way took real time: never step back behind it, except when told to go back.
-        self._anchor(target if target < start else max(target, self.timestamp()), rate or self._rate)
+        now = target if target < start else max(target, self.timestamp())
+        self._anchor(now, self._rate if rate is None else rate)
         self._store.commit()
         self._wake.set()
 

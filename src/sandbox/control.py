@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, post
@@ -15,15 +15,27 @@ from sandbox.fault_kinds import Rule
 from sandbox.recording import Switch
 from sandbox.store import Obj
 from sandbox.webhooks import FAULTY, Modes
-from sandbox.world import Seed, World
+from sandbox.world import FIRST_YEAR, LAST_YEAR, Seed, World
+
+TEN_YEARS = 10 * 366 * 24 * 3600
 
 
 class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
-    """``advance`` in seconds, ``set`` to a moment (ISO 8601 with zone), ``rate`` of virtual to real seconds."""
+    """``advance`` in seconds, ``set`` to a moment (ISO 8601 with zone), ``rate`` of virtual to real seconds (0 stops it)."""
 
-    advance: float | None = None
-    set: datetime | None = None
-    rate: float | None = None
+    advance: Annotated[float, msgspec.Meta(ge=-TEN_YEARS, le=TEN_YEARS)] | None = None
+    set: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    rate: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.set is not None and not FIRST_YEAR <= self.set.year <= LAST_YEAR:
+            raise ValueError(f"set must be between {FIRST_YEAR} and {LAST_YEAR}")
+
+
+class Reset(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``/_reset`` may be told: the ``seed`` of a world seen before."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 
 
 class WebhookOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -95,8 +107,6 @@ async def read_clock(world: World) -> Obj:
 @post("/_clock", status_code=200)
 async def change_clock(world: World, data: ClockChange) -> Obj:
     """Move the clock; answers when everything due on the way has been done, webhook attempts included."""
-    if data.set is not None and data.set.tzinfo is None:
-        raise HTTPException(status_code=400, detail="set needs a zone.")
     await world.clock.change(advance=data.advance, set_to=data.set, rate=data.rate)
     return _clock_state(world)
 
@@ -170,17 +180,16 @@ async def clear_metrics(world: World) -> None:
 
 @post("/_seed", status_code=200)
 async def seed(world: World, data: Seed) -> Obj:
-    """Start a fresh world: everything but the configuration and the signing keys is replaced."""
-    world.seed(data)
-    return {"seeded": msgspec.to_builtins(data)}
+    """Start a fresh world: everything but the configuration and the signing keys is replaced. Says which world it is."""
+    return {"seeded": msgspec.to_builtins(world.seed(data))}
 
 
 @post("/_reset", status_code=200)
-async def reset(world: World) -> Obj:
-    """The default world again, no faults, empty log, real time."""
+async def reset(world: World, data: Reset | None = None) -> Obj:
+    """The default world again, no faults, empty log, real time; with ids never used before unless a ``seed`` is given."""
     world.log.clear()
-    world.seed(Seed())
-    return {"reset": True}
+    planted = world.seed(Seed(seed=data.seed if data is not None else None))
+    return {"reset": True, "seed": planted.seed}
 
 
 @get("/_mail")

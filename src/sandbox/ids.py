@@ -31,6 +31,11 @@ class Ids:
         """A version 4 UUID in lower case with dashes, as Xero's ids look."""
         return str(uuid.UUID(bytes=self._bytes(16), version=4))
 
+    def uuids(self, count: int) -> list[str]:
+        """Many at once, for big worlds: one step of the row."""
+        text = self._bytes(16 * count).hex()
+        return [_uuid4(text[start : start + 32]) for start in range(0, len(text), 32)]
+
     def token(self, prefix: str = "", length: int = 24, alphabet: str = BASE62) -> str:
         """``prefix`` and ``length`` characters of ``alphabet``: ``token("cs_test_a1", 58)``, ``token("pi_3")``."""
         return prefix + "".join(alphabet[b % len(alphabet)] for b in self._bytes(length))
@@ -38,3 +43,9 @@ class Ids:
     def number(self, below: int) -> int:
         """An integer in ``range(below)``."""
         return int.from_bytes(self._bytes(8), "big") % below
+
+
+def _uuid4(digits: str) -> str:
+    """32 hexadecimal digits as a version 4 UUID."""
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

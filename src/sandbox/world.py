@@ -18,8 +18,10 @@ A broken rule is worth telling: ``broke(request.scope, "used a code twice")`` sh
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
-from typing import Any, cast
+from datetime import datetime
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar.types import Scope
@@ -35,15 +37,28 @@ from sandbox.request_log import RequestLog
 from sandbox.store import Obj, Store
 from sandbox.webhooks import Webhooks
 
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 KEPT_BY_RESET = ("_config", "_keys")
 
 
 class Seed(msgspec.Struct, forbid_unknown_fields=True):
-    """What ``/_seed`` asks for: a named world, its size in invoices of the first organisation, and a seed."""
+    """What ``/_seed`` asks for: how big a world, and which one.
+
+    ``size`` invoices in the first organisation (at most a million), ``organisations`` in all (four at least, a thousand at
+    most), ``seed`` for the row of ids (none: one never used before), ``at`` the moment the world begins (none: now) and the
+    ``rate`` of its clock (0: it moves only when told, and then two runs are the same to the byte).
+    """
 
     name: str = "default"
-    size: int | None = None
-    seed: int = 1
+    size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    organisations: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    rate: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.at is not None and not FIRST_YEAR <= self.at.year <= LAST_YEAR:
+            raise ValueError(f"at must be between {FIRST_YEAR} and {LAST_YEAR}")
 
 
 class World:
@@ -87,15 +102,22 @@ class World:
         """The full address of a path of this sandbox."""
         return self.base_url + path
 
-    def seed(self, wanted: Seed) -> None:
-        """Forget everything but the configuration and keys, then let every platform plant its world."""
+    def seed(self, wanted: Seed) -> Seed:
+        """Forget everything but the configuration and keys, then let every platform plant its world; returns which one.
+
+        Time stands still while it is planted, so that the same seed at the same moment is the same world to the byte.
+        """
+        chosen = secrets.randbits(48) if wanted.seed is None else wanted.seed
+        planted = msgspec.structs.replace(wanted, seed=chosen)
         self.store.clear(keep=KEPT_BY_RESET)
-        self.clock.reload()
-        self.ids.reseed(wanted.seed)
-        self.store.put("_seeded", "seed", cast("Obj", msgspec.to_builtins(wanted)))
+        self.clock.begin(wanted.at)
+        self.ids.reseed(chosen)
+        self.store.put("_seeded", "seed", cast("Obj", msgspec.to_builtins(planted)))
         for plant in self.seeders:
-            plant(wanted)
+            plant(planted)
+        self.clock.go(wanted.at, wanted.rate)
         self.store.commit()
+        return planted
 
     def seed_once(self) -> None:
         """Plant the default world unless this data directory already holds one."""

@@ -15,6 +15,7 @@ from sandbox.xero_seed_data import ACCOUNTS, CONTACTS, FIRST_NUMBER, INVOICES, J
 
 FILLED_UP_TO = 30
 BULK_FIRST = 100_001
+_LINE = {"description": "Joinery", "quantity": "1", "account": "200", "tax_type": "NONE", "tax": 0, "discount": None}
 
 
 class Seeder:
@@ -24,14 +25,26 @@ class Seeder:
         self._world, self._ledger = world, ledger
 
     def plant(self, wanted: Seed) -> None:
-        """The default world; ``size`` tops up the first organisation to that many invoices."""
+        """The default world; ``size`` tops up the first organisation to that many invoices, ``organisations`` adds more."""
         tenants = {org["key"]: self._organisation(org) for org in ORGANISATIONS}
         for user in USERS:
             self._user(user, tenants)
         for org in ORGANISATIONS:
             self._papers(org["key"], tenants[org["key"]])
+        for number in range(len(ORGANISATIONS), wanted.organisations or 0):
+            self._branch(number)
         if wanted.size is not None:
             self._bulk(tenants["harrow"], wanted.size)
+
+    def _branch(self, number: int) -> None:
+        """One more organisation, like one of the first three; the first user may connect it."""
+        model = ORGANISATIONS[number % 3]
+        own = {"key": f"{model['key']}-{number}", "name": f"{model['name'].removesuffix(' Ltd')} {number} Ltd"}
+        org = self._organisation({**model, **own, "short_code": self._world.ids.token("!", 5)})
+        first = self._world.store.all("xero.user")[0]
+        first["tenants"].append(org["id"])
+        self._world.store.put("xero.user", first["id"], first)
+        self._papers(model["key"], org)
 
     def _now_ms(self) -> int:
         return int(self._world.clock.timestamp() * 1000)
@@ -157,25 +170,26 @@ class Seeder:
         today = date.fromisoformat(local_day(self._world.clock.now(), org))
         days = [(today + timedelta(days=n - 60)).isoformat() for n in range(121)]
         start = self._now_ms() - 7_000 * size
-        for n in range(size - have):
+        count = max(0, size - have)
+        ids = self._world.ids.uuids(2 * count)
+        model = blank_invoice("ACCREC", "", "", org["currency"])
+        model |= {"tenant": org["id"], "status": "AUTHORISED", "theme": theme}
+        for n in range(count):
             amount = 5_000 + (n * 7_919) % 300_000
-            line: Obj = {
-                "description": "Joinery",
-                "quantity": "1",
-                "unit": f"{amount // 100}.{amount % 100:02}",
-                "account": "200",
-            }
-            line |= {"id": self._world.ids.uuid(), "tax_type": "NONE", "tax": 0, "amount": amount, "discount": None}
-            row = blank_invoice("ACCREC", f"INV-{BULK_FIRST + n}", contacts[n % len(contacts)], org["currency"])
-            row |= {
-                "status": "AUTHORISED",
+            line = {**_LINE, "id": ids[2 * n], "unit": f"{amount // 100}.{amount % 100:02}", "amount": amount}
+            row = {
+                "id": ids[2 * n + 1],
+                **model,
+                "updated": start + n * 7_000,
+                "number": f"INV-{BULK_FIRST + n}",
+                "contact": contacts[n % len(contacts)],
                 "date": days[n % 60],
                 "due": days[30 + n % 90],
                 "lines": [line],
-                "theme": theme,
+                "subtotal": amount,
+                "total": amount,
             }
-            row |= {"subtotal": amount, "tax": 0, "total": amount}
-            self._put("xero.invoice", org["id"], {**row, "updated": start + n * 7_000})
+            self._world.store.put("xero.invoice", row["id"], row)
 
 
 def blank_invoice(type_: str, number: str, contact: str, currency: str) -> Obj:

@@ -147,17 +147,6 @@ def test_killed_it_still_tells_the_truth(tmp_path: Path) -> None:
     assert sandbox.process.returncode == 0
 
 
-def test_the_same_seed_gives_the_same_world(sandbox: Sandbox) -> None:
-    """Two seeds alike have the same ids, another seed has others."""
-
-    def ids(seed: int) -> list[str]:
-        sandbox.control("POST", "/_seed", {"name": "x", "seed": seed})
-        return [row["id"] for row in sandbox.control("GET", "/_xero/organisations/wren/invoices")]
-
-    assert ids(5) == ids(5)
-    assert ids(5) != ids(6)
-
-
 def test_mail_is_taken_and_shown(sandbox: Sandbox) -> None:
     """A mail sent over SMTP is in the sink with its text, and its page links what it links; HTML stays in a sandbox."""
     message = EmailMessage()
