@@ -67,7 +67,7 @@ async def test_own_share(books: Books) -> None:
 
     assert later.value.retry_after is not None
     for lane in ("page", "sync"):
-        gate = TenantGate("papers", lane)  # type: ignore[arg-type]
+        gate = TenantGate("papers", lane)
         await gate.before()
         await gate.after(200, {}, 10)
 

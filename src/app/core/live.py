@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -15,6 +15,7 @@ import structlog
 from app.core import db
 
 CHANNEL = "payportal_live"
+MOST_STREAMS, MOST_OF_ONE = 200, 5  # of one process; of one owner in it
 log = structlog.get_logger()
 
 
@@ -28,6 +29,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._owners: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self.leaving = False
 
@@ -48,14 +50,21 @@ class Hub:
                 await self._task
         self.let_go()
 
+    def has_room(self, owner: object) -> bool:
+        """Whether `owner` (a session) may have one more stream: a few each, so that nobody holds all of them."""
+        return self._owners[str(owner)] < MOST_OF_ONE and self._owners.total() < MOST_STREAMS
+
     @asynccontextmanager
-    async def subscribe(self, key: object) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever `key` was announced (clear it after waiting)."""
+    async def subscribe(self, key: object, owner: object = "") -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever `key` was announced (clear it after waiting); counts as one of `owner`'s."""
         event = asyncio.Event()
         self._listeners[str(key)].add(event)
+        self._owners[str(owner)] += 1
         try:
             yield event
         finally:
+            self._owners[str(owner)] -= 1
+            self._owners += Counter()  # forgets who has none
             self._listeners[str(key)].discard(event)
             if not self._listeners[str(key)]:
                 del self._listeners[str(key)]

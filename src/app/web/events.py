@@ -6,9 +6,10 @@ Only a message with data rings in the browser; comments (`data=None`) keep the l
 import asyncio
 from collections.abc import AsyncGenerator
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
-from litestar import Controller, get
+from litestar import Controller, Response, get
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from app.core.http import AnyRequest
@@ -27,17 +28,25 @@ class EventsController(Controller):
     path = "/events"
 
     @get("")
-    async def events(self, request: AnyRequest, viewer: Viewer) -> ServerSentEvent:
-        """One stream for an open page."""
-        return ServerSentEvent(bells(request.app.state.hub, viewer.merchant_id))
+    async def events(self, request: AnyRequest, viewer: Viewer) -> Response[Any]:
+        """One stream for an open page; 204, after which a browser asks no more, when there are too many already."""
+        hub: Hub = request.app.state.hub
+        if not hub.has_room(viewer.session_id):
+            return Response(None, status_code=204)
+        return ServerSentEvent(bells(hub, viewer.merchant_id, viewer.session_id))
 
 
 async def bells(
-    hub: Hub, merchant_id: UUID, heartbeat: float = HEARTBEAT
+    hub: Hub, merchant_id: UUID, owner: object = "", heartbeat: float = HEARTBEAT
 ) -> AsyncGenerator[ServerSentEventMessage, None]:
-    """A message for each change of this merchant's, a comment every `heartbeat` seconds; ends after a while."""
+    """A message for each change of this merchant's, a comment every `heartbeat` seconds; ends after a while.
+
+    Ends at once when others of `owner` took the last place since it was asked for.
+    """
     until = monotonic() + LONGEST
-    async with hub.subscribe(merchant_id) as changed:
+    if not hub.has_room(owner):
+        return
+    async with hub.subscribe(merchant_id, owner) as changed:
         yield ServerSentEventMessage(data=None, comment="hello", retry=2_000)
         while monotonic() < until and not hub.leaving:
             try:
