@@ -1,4 +1,7 @@
-"""Mail out over SMTP. smtp:// uses STARTTLS when the server offers it, smtps:// speaks TLS from the start."""
+"""Mail out over SMTP. smtps:// speaks TLS from the start; smtp:// begins TLS before anything else is said.
+
+Only a mail server on this machine that wants no password may do without: an offer of TLS can be struck out on the way.
+"""
 
 import ssl
 from email.message import EmailMessage
@@ -18,6 +21,12 @@ class Mailer:
     def __init__(self, smtp_url: str) -> None:
         self._url = urlsplit(smtp_url)
 
+    @property
+    def _needs_tls(self) -> bool | None:
+        """None: only when the server offers it."""
+        at_home = self._url.hostname in {"localhost", "127.0.0.1", "::1"}
+        return None if at_home and not self._url.username else True
+
     async def send(self, message: EmailMessage) -> None:
         """Hand the mail over. Raises Upstream: permanent when the server will never take it, else to be tried again."""
         if not self._url.hostname:
@@ -32,7 +41,7 @@ class Mailer:
                 username=unquote(self._url.username) if self._url.username else None,
                 password=unquote(self._url.password) if self._url.password else None,
                 use_tls=secure,
-                start_tls=None if not secure else False,
+                start_tls=False if secure else self._needs_tls,
                 tls_context=ssl.create_default_context(),
                 timeout=TIMEOUT,
             )
