@@ -13,6 +13,9 @@ const say = (text) => {
   setTimeout(() => (snack.hidden = true), 10000)
 }
 
+// What the last page left to say goes by itself, as what this one says.
+if (byId("snack")?.hidden === false) setTimeout(() => (byId("snack").hidden = true), 10000)
+
 // Browsers hide the clipboard on plain http; there the text is selected, ready for the keyboard.
 const copy = async (button) => {
   button.parentElement.querySelector("input")?.select()
