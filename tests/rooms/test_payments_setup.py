@@ -248,3 +248,21 @@ def test_many_requirements() -> None:
     asked = [requirements.Asked(f"Thing {at}", "user") for at in range(10)]
 
     assert "4 more, which Stripe will show you" == requirements.of_merchant(asked)[-1]
+
+
+async def test_again(desk: Desk, merchant_id: UUID) -> None:
+    """Stripe's way back mints a link for whoever was on its pages, and for nobody else; it never opens an account."""
+    before = accounts(desk)
+    assert "" == await payments_setup.again(desk.clients, merchant_id)
+    desk.fault("/stripe/v2/core/accounts", {"status": 503})
+    with pytest.raises(Upstream):
+        await payments_setup.start(desk.clients, merchant_id)  # a row without an account
+    desk.heal()
+    assert "" == await payments_setup.again(desk.clients, merchant_id)
+    assert before == accounts(desk)
+
+    first = await payments_setup.start(desk.clients, merchant_id)
+    assert await payments_setup.again(desk.clients, merchant_id) not in {"", first}
+    act(desk, await account_of(merchant_id), "deauthorise")
+    assert "" == await payments_setup.again(desk.clients, merchant_id)
+    assert before + 1 == accounts(desk)

@@ -72,6 +72,23 @@ async def start(clients: Clients, merchant_id: UUID) -> str:
     return url
 
 
+async def again(clients: Clients, merchant_id: UUID) -> str:
+    """Another link for whoever has been on Stripe's pages already; empty for anybody else. Never makes an account.
+
+    Raises Upstream when Stripe does not answer.
+    """
+    row = await of(merchant_id)
+    if row is None or not row["stripe_account_id"] or not row["onboarding_started_at"] or row["disconnected_at"]:
+        return ""
+    try:
+        return await _link(clients, row["stripe_account_id"])
+    except Upstream as error:
+        if error.code not in GONE:
+            raise
+        await _disconnected(merchant_id, row["stripe_account_id"])
+        return ""
+
+
 async def refresh(clients: Clients, merchant_id: UUID) -> Row | None:
     """Read the account at Stripe and keep what it says; tells open pages when something changed."""
     before = await of(merchant_id)

@@ -63,8 +63,7 @@ class SetupController(Controller):
     @get("/payments/refresh")
     async def payments_refresh(self, viewer: Viewer, clients: Clients) -> Answer:
         """Stripe sends here when its link was used or is too old: another one, if the merchant has been there before."""
-        account = await payments_setup.of(viewer.merchant_id)
-        return await _to_stripe(clients, viewer) if account else see_other("/setup")
+        return see_other(await payments_setup.again(clients, viewer.merchant_id) or "/setup")
 
     @get("/payments/return")
     async def payments_return(self, viewer: Viewer, clients: Clients) -> Answer:
