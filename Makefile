@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 LISTS := base test dev
+JOBS ?= 2
 PYTHON_CODE := src tests scripts bench piccolo_conf.py
 
 help: ## Say what each verb does
@@ -20,9 +21,9 @@ demo-reset: setup ## Forget the demo's data and start it afresh
 	@$(BIN)/python scripts/demo_reset.py
 	@$(MAKE) --no-print-directory demo
 
-test: setup-test assets ## Run every test, browsers included (ARGS="tests/unit -k money")
+test: setup-test assets ## Run every test, browsers included (ARGS="tests/unit -k money" JOBS=0)
 	@echo "Running the tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: setup-dev ## Lint, format, types, imports, templates and the house's own rules
 	@echo "ruff check" && $(BIN)/ruff check --quiet .
