@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -107,6 +107,9 @@ async def read_clock(world: World) -> Obj:
 @post("/_clock", status_code=200)
 async def change_clock(world: World, data: ClockChange) -> Obj:
     """Move the clock; answers when everything due on the way has been done, webhook attempts included."""
+    start = data.set or world.clock.now()
+    if not FIRST_YEAR <= (start + timedelta(seconds=data.advance or 0)).year <= LAST_YEAR:
+        raise HTTPException(status_code=400, detail=f"The sandbox's time is between {FIRST_YEAR} and {LAST_YEAR}.")
     await world.clock.change(advance=data.advance, set_to=data.set, rate=data.rate)
     return _clock_state(world)
 

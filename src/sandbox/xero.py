@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from sandbox import xero_connections, xero_consent, xero_desk, xero_desk_pages, xero_identity, xero_online
+from sandbox import xero_connections, xero_consent, xero_desk_pages, xero_desk_routes, xero_identity, xero_online
 from sandbox.world import World
 from sandbox.xero_accounting import (
     Kit,
@@ -53,5 +53,5 @@ def routes(kit: Kit, tokens: Tokens) -> list[ControllerRouterHandler]:
     """Every handler under ``/xero``."""
     accounting = [handler for noun in NOUNS for handler in noun.routes(kit)]
     identity = [*xero_identity.routes(tokens), *xero_consent.routes(), *xero_connections.routes(tokens)]
-    pages = [*xero_online.routes(kit), *xero_desk.routes(kit), *xero_desk_pages.routes(kit)]
+    pages = [*xero_online.routes(kit), *xero_desk_routes.routes(kit), *xero_desk_pages.routes(kit)]
     return [*identity, *accounting, *pages]

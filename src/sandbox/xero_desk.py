@@ -6,28 +6,16 @@ rules hold here too: a bookkeeper cannot void a paid invoice either (409 with th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
-
-import msgspec
-from litestar import Request, Response, get, post
 from litestar.exceptions import HTTPException
-from litestar.types import ControllerRouterHandler
 
-from sandbox.pages import see_other
 from sandbox.store import Obj
-from sandbox.world import World
 from sandbox.xero_accounting import Kit
 from sandbox.xero_accounting.credits import save_note
-from sandbox.xero_accounting.invoice_parts import note_history, online_address
+from sandbox.xero_accounting.invoice_parts import note_history
 from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import totals
 from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import cents, read_day
-
-Web = Request[Any, Any, Any]
-Act = Callable[[Obj, Obj], Any]
 
 
 def refused(reason: str) -> HTTPException:
@@ -57,6 +45,7 @@ class Desk:
 
     def create_invoice(self, organisation: Obj, given: Obj) -> Obj:
         """A sales invoice of one line without tax: contact (id), amount, due, reference, status."""
+        self._check_fields(organisation, given)
         contacts = self._world.store.by("xero.contact", "tenant", organisation["id"])
         contact = given.get("contact") or contacts[0]["id"]
         number = given.get("number") or f"{organisation['prefix']}{organisation['next_number']}"
@@ -66,13 +55,14 @@ class Desk:
         themes = self._world.store.by("xero.theme", "tenant", organisation["id"])
         row |= {"id": self._world.ids.uuid(), "tenant": organisation["id"], "theme": themes[0]["id"]}
         today = self._kit.ledger.today(organisation)
-        row |= {"date": today, "due": read_day(given.get("due") or today), "reference": given.get("reference") or ""}
+        row |= {"date": today, "due": _day(given.get("due") or today), "reference": given.get("reference") or ""}
         row |= {"status": given.get("status") or "AUTHORISED", **self._one_line(given.get("amount") or "100.00")}
         return self._kit.ledger.settle("xero.invoice", row, "CREATE")
 
     def change_invoice(self, row: Obj, given: Obj) -> Obj:
         """Change amount, contact, due, reference or the contact's e-mail, as far as Xero lets a person."""
         self._check_open(row)
+        self._check_fields(self.row("xero.organisation", row["tenant"]), given)
         applied = self._kit.ledger.paid(row) + self._kit.ledger.credited(row)
         if given.get("amount"):
             line = self._one_line(given["amount"], row["lines"][0]["description"] if row["lines"] else "Work")
@@ -81,7 +71,7 @@ class Desk:
             if line["total"] != row["total"]:
                 row |= line
         if given.get("due"):
-            row["due"] = read_day(given["due"])
+            row["due"] = _day(given["due"])
         for name in ("contact", "reference", "currency", "theme"):
             if given.get(name):
                 row[name] = given[name]
@@ -101,13 +91,16 @@ class Desk:
     def pay(self, row: Obj, given: Obj) -> Obj:
         """Record a payment made elsewhere, into the business bank account unless told otherwise."""
         due = self._kit.ledger.due(row)
-        amount = cents(given["amount"]) if given.get("amount") else due
+        amount = _cents(given["amount"]) if given.get("amount") else due
         if row["status"] != "AUTHORISED" or not 0 < amount <= due:
             raise refused("The amount must be between 0.01 and the amount due of an approved invoice.")
         code = given.get("account") or "090"
-        account = next(a for a in self._world.store.by("xero.account", "tenant", row["tenant"]) if a["code"] == code)
+        accounts = self._world.store.by("xero.account", "tenant", row["tenant"])
+        account = next((a for a in accounts if a["code"] == code), None)
+        if account is None:
+            raise refused(f"There is no account {code}.")
         organisation = self.row("xero.organisation", row["tenant"])
-        date = read_day(given["date"]) if given.get("date") else self._kit.ledger.today(organisation)
+        date = _day(given["date"]) if given.get("date") else self._kit.ledger.today(organisation)
         values = {"tenant": row["tenant"], "target_kind": "xero.invoice", "target": row["id"], "account": account["id"]}
         values |= {"date": date, "amount": amount, "bank_amount": amount, "rate": row["rate"], "app": False}
         values |= {"reference": given.get("reference") or "Paid elsewhere"}
@@ -117,7 +110,7 @@ class Desk:
 
     def credit(self, row: Obj, given: Obj) -> Obj:
         """Raise a credit note for the invoice's contact and apply it."""
-        amount = cents(given["amount"]) if given.get("amount") else self._kit.ledger.due(row)
+        amount = _cents(given["amount"]) if given.get("amount") else self._kit.ledger.due(row)
         if row["status"] != "AUTHORISED" or not 0 < amount <= self._kit.ledger.due(row):
             raise refused("The amount must be between 0.01 and the amount due of an approved invoice.")
         organisation = self.row("xero.organisation", row["tenant"])
@@ -143,7 +136,7 @@ class Desk:
         """Lock everything up to a day (period_lock, year_lock); an empty value unlocks."""
         for name in ("period_lock", "year_lock"):
             if name in given:
-                organisation[name] = read_day(given[name]) if given[name] else None
+                organisation[name] = _day(given[name]) if given[name] else None
         return self._world.store.put("xero.organisation", organisation["id"], organisation)
 
     def paste_payment_url(self, organisation: Obj, given: Obj) -> Obj:
@@ -163,10 +156,10 @@ class Desk:
 
     def set_other_apps(self, organisation: Obj, given: Obj) -> Obj:
         """How many uncertified apps of others the organisation has connected; Xero lets it have two in all."""
-        try:
-            organisation["other_apps"] = max(0, int(given.get("count") or 0))
-        except ValueError as problem:
-            raise refused("count is a whole number.") from problem
+        count = str(given.get("count") or 0)
+        if not count.isascii() or not count.isdigit() or len(count) > 3:
+            raise refused("count is a whole number.")
+        organisation["other_apps"] = int(count)
         return self._world.store.put("xero.organisation", organisation["id"], organisation)
 
     def disconnect(self, organisation: Obj) -> Obj:
@@ -183,6 +176,8 @@ class Desk:
 
     def set_contact(self, contact: Obj, given: Obj) -> Obj:
         """Change a contact's name or e-mail, or archive it."""
+        if given.get("status", "ACTIVE") not in ("ACTIVE", "ARCHIVED", "GDPRREQUEST"):
+            raise refused("A contact is ACTIVE, ARCHIVED or GDPRREQUEST.")
         for name in ("name", "email", "status"):
             if name in given:
                 contact[name] = given[name]
@@ -195,91 +190,37 @@ class Desk:
         if locked is not None:
             raise refused(locked)
 
+    def _check_fields(self, organisation: Obj, given: Obj) -> None:
+        """Only what Xero's own form offers: this organisation's contacts, themes and currencies, three statuses."""
+        store, tenant = self._world.store, organisation["id"]
+        currencies = {row["code"] for row in store.by("xero.currency", "tenant", tenant)} | {organisation["currency"]}
+        choices = {
+            "contact": {row["id"] for row in store.by("xero.contact", "tenant", tenant)},
+            "theme": {row["id"] for row in store.by("xero.theme", "tenant", tenant)},
+            "currency": currencies,
+            "status": {"DRAFT", "SUBMITTED", "AUTHORISED"},
+        }
+        for name, allowed in choices.items():
+            if given.get(name) and given[name] not in allowed:
+                raise refused(f"There is no such {name} here.")
+
     def _one_line(self, amount: str, description: str = "Work") -> Obj:
-        try:
-            price = cents(amount)
-        except ValueError as problem:
-            raise refused(str(problem)) from problem
+        price = _cents(amount)
         line = {"id": self._world.ids.uuid(), "description": description, "quantity": "1", "unit": f"{price / 100:.2f}"}
         line |= {"account": "200", "tax_type": "NONE"}
         row = {**line, "tax": 0, "amount": price, "discount": None}
         return {"lines": [row], "line_amount_types": "NoTax", **totals([row], "NoTax")}
 
 
-async def given_by(request: Web) -> Obj:
-    """The fields of a form or of a JSON object."""
-    if request.headers.get("content-type", "").startswith("application/json"):
-        body = await request.body()
-        return dict(msgspec.json.decode(body)) if body.strip() else {}
-    return {name: str(value) for name, value in (await request.form()).items()}
+def _day(text: str) -> str:
+    try:
+        return read_day(text)
+    except ValueError as problem:
+        raise refused(str(problem)) from problem
 
 
-def told(request: Web, result: Any) -> Response[Any]:
-    """Back to the page the form stood on, or the object as JSON."""
-    if "text/html" in request.headers.get("accept", ""):
-        back = urlsplit(request.headers.get("referer", "/"))
-        return see_other(f"{back.path or '/'}{'?' if back.query else ''}{back.query}")
-    return Response(msgspec.json.encode(result), media_type="application/json", status_code=200)
-
-
-def _actions(desk: Desk) -> list[tuple[str, str, Act]]:
-    """POST ``/_xero/{path}/{id}/{name}`` and what it does."""
-    return [
-        ("organisations", "invoices", desk.create_invoice),
-        ("organisations", "lock", desk.lock),
-        ("organisations", "payment_url", desk.paste_payment_url),
-        ("organisations", "other_apps", desk.set_other_apps),
-        ("organisations", "disconnect", lambda row, _given: desk.disconnect(row)),
-        ("invoices", "change", desk.change_invoice),
-        ("invoices", "approve", lambda row, _given: desk.set_status(row, "AUTHORISED")),
-        ("invoices", "void", lambda row, _given: desk.set_status(row, "VOIDED")),
-        ("invoices", "delete", lambda row, _given: desk.set_status(row, "DELETED")),
-        ("invoices", "pay", desk.pay),
-        ("invoices", "credit", desk.credit),
-        ("payments", "remove", lambda row, _given: desk.remove_payment(row)),
-        ("payments", "reconcile", lambda row, _given: desk.reconcile(row)),
-        ("accounts", "archive", lambda row, _given: desk.set_account(row, "ARCHIVED")),
-        ("accounts", "restore", lambda row, _given: desk.set_account(row, "ACTIVE")),
-        ("contacts", "change", desk.set_contact),
-    ]
-
-
-def routes(kit: Kit) -> list[ControllerRouterHandler]:
-    """``/_xero/…``."""
-    desk = Desk(kit)
-    made: list[ControllerRouterHandler] = []
-
-    def action(path: str, name: str, act: Act) -> None:
-        @post(f"/_xero/{path}/{{id:str}}/{name}", name=f"{path} {name}", status_code=200)
-        async def handler(request: Web, id: str) -> Response[Any]:
-            subject = desk.organisation(id) if path == "organisations" else desk.row(f"xero.{path[:-1]}", id)
-            return told(request, act(subject, await given_by(request)))
-
-        made.append(handler)
-
-    for path, name, act in _actions(desk):
-        action(path, name, act)
-
-    @get("/_xero/organisations")
-    async def organisations(world: World) -> list[Obj]:
-        return world.store.all("xero.organisation")
-
-    @get("/_xero/organisations/{id:str}/invoices")
-    async def invoices(id: str) -> list[Obj]:
-        rows = kit.world.store.by("xero.invoice", "tenant", desk.organisation(id)["id"])
-        return [{**row, "amount_due": kit.ledger.due(row)} for row in rows]
-
-    @get("/_xero/invoices/{id:str}/online")
-    async def online(id: str) -> Obj:
-        return {"url": online_address(kit, desk.row("xero.invoice", id))}
-
-    @get("/_xero/webhook")
-    async def subscription() -> Obj:
-        return kit.webhooks.state()
-
-    @post("/_xero/webhook/check", status_code=200)
-    async def check(request: Web) -> Response[Any]:
-        kit.webhooks.check()
-        return told(request, kit.webhooks.state())
-
-    return [*made, organisations, invoices, online, subscription, check]
+def _cents(text: str) -> int:
+    try:
+        return cents(text)
+    except ValueError as problem:
+        raise refused(str(problem)) from problem
