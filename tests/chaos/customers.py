@@ -90,7 +90,7 @@ class Customers:
         """True once Stripe has the money. The answer of Stripe's page is never lost: the sandbox is not killed."""
         self.tries += 1
         try:
-            session = self._session(invoice, amount)
+            session = press_pay(invoice.link, amount)
         except (httpx.HTTPError, AssertionError):
             return False
         if not session:
@@ -101,13 +101,14 @@ class Customers:
             self.paid += answer.is_success
         return answer.is_success
 
-    def _session(self, invoice: Invoice, amount: str) -> str:
-        """Open the link, choose the amount, press Pay: the session at which Stripe's page stands, or ""."""
-        somebody = Walker()
-        try:
-            somebody.open(invoice.link)
-            somebody.press("Pay", amount_choice="part", amount=amount)
-            found = re.search(r"/c/pay/(cs_\w+)", str(somebody.page.url))
-            return found[1] if found else ""
-        finally:
-            somebody.http.close()
+
+def press_pay(link: str, amount: str) -> str:
+    """Open the link, choose the amount, press Pay: the session at which Stripe's page stands, or ""."""
+    somebody = Walker()
+    try:
+        somebody.open(link)
+        somebody.press("Pay", amount_choice="part", amount=amount)
+        found = re.search(r"/c/pay/(cs_\w+)", str(somebody.page.url))
+        return found[1] if found else ""
+    finally:
+        somebody.http.close()

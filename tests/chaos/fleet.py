@@ -25,9 +25,20 @@ LIFT = "UPDATE xero_budget SET minute_used = 0, day_used = 0; DELETE FROM allowa
 
 
 class Fleet:
-    """Everything that runs. `kill` is a power cut for one of `targets`; `mend` starts it again."""
+    """Everything that runs. `kill` is a power cut for one of `targets`; `mend` starts it again.
 
-    def __init__(self, folder: Path, sandbox: SandboxServer, *, redis: bool = True, **settings: str) -> None:
+    `redis=False`: it never runs, though the product is told of one. `door`: what is started as web, worker and clock.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sandbox: SandboxServer,
+        *,
+        redis: bool = True,
+        door: str = "tests.chaos.door",
+        **settings: str,
+    ) -> None:
         self.sandbox = sandbox
         self.postgres = EmbeddedServer(folder / "pg")
         migrate(self.postgres.dsn, folder)
@@ -36,7 +47,7 @@ class Fleet:
         self.env = environment(sandbox, self.postgres.dsn, free_port(), **more)
         self.url = self.env["BASE_URL"]
         self.doors: dict[str, Process] = {}
-        self.with_redis = redis
+        self.with_redis, self._door = redis, door
 
     @property
     def targets(self) -> list[str]:
@@ -73,7 +84,7 @@ class Fleet:
         elif name == "redis":
             self.redis.start()
         else:
-            args = [sys.executable, "-m", "tests.chaos.door", DOORS[name]]
+            args = [sys.executable, "-m", self._door, DOORS[name]]
             path = f"{ROOT / 'src'}:{ROOT}"
             self.doors[name] = Process(args, env=self.env | {"PYTHONPATH": path})
 

@@ -69,7 +69,7 @@ class Lane:
     table: str
     handler: Handler
     queue: str
-    lease: int = 20
+    lease: int = 15
     longest: int = 900
     max_faults: int = 8
     backoff: tuple[int, ...] = field(default=(2, 5, 15, 60, 300, 900, 3600))

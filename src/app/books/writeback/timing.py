@@ -10,8 +10,8 @@ class Timing:
     quiet: float = 120
     apart: float = 60
     same_key: float = 300
-    lease: float = 30
-    renew: float = 8
+    lease: float = 15
+    renew: float = 5
     waiting: float = 30
 
 
