@@ -69,7 +69,7 @@ class Runtime:
         self._clock = Clock() if with_clock else None
         self.lanes = [
             Lane("inbox", self._inbox, "inbox"),
-            Lane("write_back", self._write_back, "writeback", lease=30, max_faults=50),
+            Lane("write_back", self._write_back, "writeback", max_faults=50),
             Lane("job", self._job, "jobs"),
         ]
         self.sweep = brokers.Sweep(self.lanes)
