@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.books import accounts, audit, connections, links
+from app.books import accounts, attempts, audit, connections, links
 from app.core import db
 from app.merchants import branding, business, requests
 from tests.rooms.till import Till
@@ -88,3 +88,14 @@ async def test_writing_to_xero(till: Till):
     await till.paid(await till.invoice())
     await till.work()
     assert ("write_back_parked", "account_missing") == ((said := await last(till))[1], said[3]["reason"])
+
+
+async def test_forced_corrections(till: Till):
+    """A correction that the ordinary course does not allow is noted with its reason."""
+    attempt = await till.attempt(await till.invoice())
+    await attempts.mark_expired(attempt["id"])
+    await attempts.mark_succeeded(attempt["id"])
+    assert ("corrected", f"attempt:{attempt['id']}", {"from": "expired", "to": "succeeded", "why": "late money"}) == (
+        await last(till)
+    )[1:]
+    assert [] == (await audit.verify())[1]

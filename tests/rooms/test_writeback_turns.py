@@ -45,7 +45,7 @@ async def test_what_nobody_plans_is_a_breach_and_is_planned(till: Till):
     """A write under way that no turn is planned for breaks an invariant, and the clock plans it."""
     payment = await till.paid(await till.invoice())
     await db.fetch("UPDATE write_back SET next_at = NULL")
-    assert ["I6 no write is forgotten"] == [breach.invariant for breach in await ledger.invariants()]
+    assert ["I8 no write is forgotten"] == [breach.invariant for breach in await ledger.invariants()]
     await ticks.tick()
     await db.fetch("DELETE FROM job")
     await till.work()

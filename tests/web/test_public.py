@@ -71,6 +71,7 @@ def test_ready(site: Product) -> None:
     assert 200 == page.status_code
     assert {"ready": True, "degraded": False} == {name: page.json()[name] for name in ("ready", "degraded")}
     assert {"inbox", "job", "write_back"} == set(page.json()["work"])
+    assert (0, {"xero": 0, "stripe": 0}) == (page.json()["breaches"], page.json()["repairs"])
 
 
 def test_stylesheet(site: Product, hannah: Merchant) -> None:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from app.books import access
+from app.books import access, repairs
 from app.books.invoices_check import check_open
 from app.books.invoices_save import asking, save
 from app.clients.bundle import Clients
@@ -98,7 +98,8 @@ async def poll(clients: Clients, connection_id: UUID) -> None:
     if connection["state"] == "connected" and connection["imported_at"] is not None:
         try:
             await sync(clients, connection)
-            await check_open(clients, connection, connection["imported_at"])
+            repaired = await check_open(clients, connection, connection["imported_at"])
+            await repairs.count(connection["merchant"], "xero", repaired)
         except Upstream as error:  # noted on the connection; polling never gives up
             raise Postpone(from_now(error.retry_after or _RETRY_SECONDS), error.message) from error
         except Refused as error:
@@ -110,7 +111,9 @@ async def sync(clients: Clients, connection: Any) -> None:
     """Fetch what changed in Xero since the cursor, and move the cursor to Xero's own clock."""
 
     async def keep(page: InvoicePage, position: datetime | None, asked: datetime) -> None:
-        await save(connection, page.invoices, clients.keys, asked=asked)
+        changed = await save(connection, page.invoices, clients.keys, asked=asked)
+        if _was_told(connection):
+            await repairs.count_invoices(connection["merchant"], changed)
         if position is not None and position != connection["changed_cursor"]:
             await db.fetch("UPDATE connection SET changed_cursor = $2 WHERE id = $1", connection["id"], position)
 
@@ -119,6 +122,12 @@ async def sync(clients: Clients, connection: Any) -> None:
         "UPDATE connection SET changed_cursor = $2, synced_at = now(), sync_error = '' WHERE id = $1",
         connection["id"], last.server_date - OVERLAP,
     )  # fmt: skip
+
+
+def _was_told(connection: Any) -> bool:
+    """Whether notifications were listened to since the last poll: not while it was disconnected, nor while we stood still."""
+    last = connection["synced_at"]
+    return last is not None and last > now() - timedelta(seconds=3 * POLL_SECONDS)
 
 
 async def _run(clients: Clients, connection: Any, keep: Keep) -> InvoicePage:

@@ -196,12 +196,12 @@ SELECT NULL::uuid AS merchant, 'I5 events are worked on' AS invariant, 'event ' 
 WHERE next_at IS NOT NULL AND attempts = 0 AND received_at < now() - interval '5 minutes'
 """
 _WEDGED = """
-SELECT merchant, 'I6 no write is forgotten' AS invariant, 'write-back ' || id AS what FROM write_back
+SELECT merchant, 'I8 no write is forgotten' AS invariant, 'write-back ' || id AS what FROM write_back
 WHERE state IN ('intended', 'sending', 'unknown') AND next_at IS NULL AND dead_at IS NULL
 """
 
 
 async def invariants() -> list[Breach]:
-    """Every breach of I1 to I6; empty when the books are right."""
+    """Every breach of I1 to I5 and I8; empty when the books are right. I6 and I7 are compared with Stripe and Xero (checks)."""
     rows = [row for sql in (_ENTRIES, _PAYMENTS, _UNCLEAR, _WAITING, _WEDGED) for row in await db.fetch(sql)]
     return [Breach(row["invariant"], row["merchant"], row["what"]) for row in rows]

@@ -31,12 +31,14 @@ from app.clients.stripe_wire import (
     session_view,
 )
 from app.core import db
+from app.core.errors import Upstream
 from app.settings import Settings
 
 stripe.enable_telemetry = False  # it would write into the home folder and speak of other requests
 
 INCLUDE = ["configuration.merchant", "requirements", "defaults", "identity"]
 EXPAND = ["latest_charge.balance_transaction"]
+MOST_TYPES = 20  # of events, in one question
 Call = Callable[..., Awaitable[Any]]
 
 
@@ -160,17 +162,33 @@ class Stripe:
         listed = self._all(self._client.v1.balance_transactions.list_async, params, stripe_account_id)
         return [line_view(one) for one in await listed]
 
-    async def events(self, stripe_account_id: str, created_gte: datetime, types: Sequence[str]) -> list[dict[str, Any]]:
-        """Events since then (Stripe keeps 30 days), newest first; at most 20 types: finds what no webhook told."""
-        params = {"types": list(types), "created": {"gte": int(created_gte.timestamp())}}
-        return await self._all(self._client.v1.events.list_async, params, stripe_account_id)
+    async def balance_lines(
+        self, stripe_account_id: str, created_gte: datetime, created_lt: datetime, most: int
+    ) -> list[LineView]:
+        """What moved the balance in that time, newest first; raises Upstream (permanent, "too_many") beyond `most`."""
+        between = {"gte": int(created_gte.timestamp()), "lt": int(created_lt.timestamp())}
+        params = {"created": between, "expand": ["data.source"]}
+        listed = self._all(self._client.v1.balance_transactions.list_async, params, stripe_account_id, most)
+        return [line_view(one) for one in await listed]
 
-    async def _all(self, method: Call, params: Mapping[str, Any], account: str) -> list[dict[str, Any]]:
-        """Every page of a list."""
+    async def events(self, stripe_account_id: str, created_gte: datetime, types: Sequence[str]) -> list[dict[str, Any]]:
+        """Events since then (Stripe keeps 30 days), newest first: finds what no webhook told."""
+        found: list[dict[str, Any]] = []
+        for first in range(0, len(types), MOST_TYPES):
+            asked = {"types": list(types[first : first + MOST_TYPES]), "created": {"gte": int(created_gte.timestamp())}}
+            found += await self._all(self._client.v1.events.list_async, asked, stripe_account_id)
+        return sorted(found, key=lambda event: (event["created"], event["id"]), reverse=True)
+
+    async def _all(
+        self, method: Call, params: Mapping[str, Any], account: str, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Every page of a list; raises Upstream (permanent, "too_many") when there are more than `most`."""
         asked, found = {**params, "limit": 100}, []
         while True:
             page = await _do(method, asked, account=account)
             found += page["data"]
+            if most is not None and len(found) > most:
+                raise Upstream(f"Stripe lists more than {most}.", permanent=True, code="too_many")
             if not page["has_more"] or not page["data"]:
                 return found
             asked["starting_after"] = page["data"][-1]["id"]

@@ -10,7 +10,7 @@ from app.books.writeback.words import Reason, reason_of
 from app.core.errors import Refused
 from app.core.html import date_long
 from app.core.money import Money
-from app.merchants import payments_setup, requirements
+from app.merchants import pauses, payments_setup, requirements
 from app.merchants.places import Home
 
 MOST = 50
@@ -84,6 +84,9 @@ async def needs(place: Home) -> tuple[str, str]:
     if account and wanted:
         by = f" by {date_long(account['deadline_at'].date())}" if account["deadline_at"] else ""
         return f"Stripe needs something from you{by}: {', '.join(wanted)}.", "/setup"
+    stopped = await pauses.paused(place.merchant_id)
+    if stopped[0]:
+        return stopped
     troubled = next((one for one in place.live if one["state"] == "connected" and one["sync_error"]), None)
     if troubled:
         return f"{troubled['name']} could not be read from Xero: {troubled['sync_error']}", "/settings/xero"

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.books import (
+    checks,
     connections,
     invoices,
     links,
@@ -55,6 +56,8 @@ JOBS: dict[str, Job] = {
     "payment.recorded": lambda c, s, _: receipts.issue(c, UUID(s)),
     "refund.send": lambda c, s, _: refunds.send(c, UUID(s)),
     "attempt.check": lambda c, s, _: reconciliation.check_attempt(c, UUID(s)),
+    "house.check": lambda _c, _s, _p: checks.check_books(),
+    "house.reconcile": lambda c, s, _: checks.reconcile(c, UUID(s)),
     "house.prune": _prune,
 }
 

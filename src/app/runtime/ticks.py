@@ -14,6 +14,14 @@ from app.core import db, jobs
 log = structlog.get_logger()
 _EVERY = 15.0
 _CONNECTED = "SELECT id FROM connection WHERE state = 'connected' AND imported_at IS NOT NULL"
+# Merchants with something to compare whose nightly turn is not planned yet.
+_RECONCILED = """
+SELECT m.id FROM merchant m
+WHERE (EXISTS (SELECT 1 FROM stripe_account s WHERE s.merchant = m.id AND s.stripe_account_id IS NOT NULL
+    AND s.disconnected_at IS NULL)
+  OR EXISTS (SELECT 1 FROM connection c WHERE c.merchant = m.id AND c.state = 'connected'))
+AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'house.reconcile' AND j.subject = m.id::text AND j.next_at IS NOT NULL)
+"""
 
 
 async def tick() -> None:
@@ -23,6 +31,9 @@ async def tick() -> None:
         await jobs.ask_each_at_least("connection.check", row["id"], 3600)
     await jobs.ask_each_at_least("stripe.poll", "all", 30)
     await jobs.ask_each_at_least("house.prune", "all", 3600)
+    await jobs.ask_each_at_least("house.check", "all", 60)
+    for row in await db.fetch(_RECONCILED):
+        await jobs.ask_each_at_least("house.reconcile", row["id"], 3600)
     await intents.unwedge()
 
 

@@ -1,4 +1,4 @@
-"""Health: whether the process runs, whether it can serve, and how much durable work waits longer than it should."""
+"""Health: whether the process runs, whether it can serve, what waits longer than it should, and what does not hold."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import structlog
 from litestar import Controller, Response, get
 from litestar.enums import MediaType
 
+from app.books import breaches, repairs
 from app.core import db
 
 log = structlog.get_logger()
@@ -35,13 +36,18 @@ class HealthController(Controller):
 
     @get("/ready")
     async def ready(self) -> Response[dict[str, Any]]:
-        """200 when pages can be served; `degraded` when work is older than five minutes or was put aside; else 503."""
+        """200 when pages can be served, else 503. `degraded`: work is late or was put aside, or an invariant does not hold.
+
+        `repairs` are today's changes that had to be fetched because a notification did not arrive.
+        """
         try:
             rows = await db.fetch(_COUNTS, LATE_MINUTES)
+            breached, repaired = len(await breaches.open_ones()), await repairs.today()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RuntimeError, TimeoutError) as error:
             log.warning("health.unready", error=type(error).__name__)
             return Response({"ready": False, "degraded": True, "work": {}}, status_code=503)
         work = {name: {"late": 0, "put_aside": 0} for name in ("inbox", "job", "write_back")}
         work |= {row["source"]: {"late": row["late"], "put_aside": row["put_aside"]} for row in rows}
-        degraded = any(any(counts.values()) for counts in work.values())
-        return Response({"ready": True, "degraded": degraded, "work": work})
+        degraded = bool(breached) or any(any(counts.values()) for counts in work.values())
+        said = {"ready": True, "degraded": degraded, "work": work, "breaches": breached, "repairs": repaired}
+        return Response(said)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Controller, Response, get, post
 
-from app.books import connections, writeback
+from app.books import connections, repairs, writeback
 from app.clients.bundle import Clients
 from app.core.clock import now
 from app.core.errors import NotFound, Refused
@@ -110,6 +110,7 @@ class SettingsController(Controller):
             viewer=viewer,
             now=now(),
             connections=found,
+            repaired=await repairs.this_week(viewer.merchant_id),
             asks_about=request.query_params.get("disconnect"),
             pay_now=[SimpleNamespace(name=one.name, url=url) for one in found if one.live] or None,
         )

@@ -184,9 +184,10 @@ PAGES: dict[str, dict[str, Context]] = {
         "restricted": payments_settings("restricted", items=["A bank account"]),
     },
     "app/settings_xero": {
-        "connected": FRAME | {"now": NOW, "connections": CONNECTIONS, "asks_about": None, "pay_now": PAY_NOW},
-        "asks": FRAME | {"now": NOW, "connections": CONNECTIONS, "asks_about": "c1", "pay_now": PAY_NOW},
-        "none": FRAME | {"now": NOW, "connections": [], "asks_about": None, "pay_now": None},
+        "connected": FRAME
+        | {"now": NOW, "connections": CONNECTIONS, "repaired": 3, "asks_about": None, "pay_now": PAY_NOW},
+        "asks": FRAME | {"now": NOW, "connections": CONNECTIONS, "repaired": 1, "asks_about": "c1", "pay_now": PAY_NOW},
+        "none": FRAME | {"now": NOW, "connections": [], "repaired": 0, "asks_about": None, "pay_now": None},
     },
     "app/payments": {
         "list": FRAME | {"now": NOW, "page": 2, "pager": PAGER, "rows": PAYMENTS, "weeks": WEEKS},

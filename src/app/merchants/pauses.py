@@ -1,0 +1,36 @@
+"""A breach in the merchant's words: what is paused, why, and which invoice it is about."""
+
+from uuid import UUID
+
+from app.books import breaches
+from app.core import db
+
+_WHY = {
+    "I3": "what we say of a payment and what we wrote to Xero do not agree",
+    "I4": "Xero has not yet said whether it took a payment",
+    "I6": "our record of a payment and Stripe’s do not agree",
+    "I7": "our copy of an invoice and Xero’s do not agree",
+    "I8": "a payment was not sent to Xero",
+}
+_OTHERWISE = "our own records of a payment do not add up"
+_ABOUT = {
+    "payment": "SELECT invoice FROM payment WHERE merchant = $1 AND id::text = $2",
+    "invoice": "SELECT id FROM invoice WHERE merchant = $1 AND id::text = $2",
+    "write-back": "SELECT invoice FROM write_back WHERE merchant = $1 AND id::text = $2",
+    "ledger transaction": "SELECT p.invoice FROM ledger_transaction t JOIN payment p ON p.id = t.payment "
+    "WHERE t.merchant = $1 AND t.id::text = $2",
+}
+
+
+async def paused(merchant_id: UUID) -> tuple[str, str]:
+    """One line and the page of the invoice it is about (the payments, when it is about none); empty when all is well."""
+    found = await breaches.open_ones(merchant_id)
+    if not found:
+        return "", ""
+    first = found[0]
+    why = _WHY.get(first["kind"].split()[0], _OTHERWISE)
+    line = f"Recording in Xero is paused, because {why}. Customers can pay as usual, and recording goes on by itself."
+    kind, _, row_id = first["subject"].rpartition(" ")
+    sql = _ABOUT.get(kind)
+    invoice_id = await db.fetch_value(sql, merchant_id, row_id) if sql else None
+    return line, f"/invoices/{invoice_id}" if invoice_id else "/payments"

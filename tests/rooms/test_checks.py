@@ -1,0 +1,207 @@
+"""The house checks itself: planted defects are found, told, stop their merchant's writes only, and clear when mended."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.books import breaches, checks, links, repairs, stripe_check
+from app.core import db
+from app.core.work import Postpone
+from app.merchants.places import home
+from app.merchants.troubles import needs
+from tests.fixtures.sandbox import SandboxServer
+from tests.rooms.bookkeeping import Books, open_books
+from tests.rooms.till import Till
+
+
+@pytest.fixture
+async def books(sandbox_server: SandboxServer, new_database: Callable[[], str]) -> AsyncIterator[Books]:
+    """An organisation with everything imported."""
+    async with open_books(sandbox_server, new_database()) as made:
+        yield await made.synced()
+
+
+async def turn(job: Any) -> timedelta:
+    """One turn of a repeating job; how long until the next."""
+    with pytest.raises(Postpone) as planned:
+        await job
+    return planned.value.at - datetime.now(UTC)
+
+
+async def found() -> list[tuple[str, str]]:
+    return [(row["kind"].split()[0], row["subject"]) for row in await breaches.open_ones()]
+
+
+async def stranger() -> UUID:
+    made: UUID = await db.fetch_value("INSERT INTO merchant (id) VALUES ($1) RETURNING id", uuid4())
+    return made
+
+
+async def test_all_is_whole(till: Till):
+    """Ordinary days breach nothing, and the checks come again: in five minutes, and tonight."""
+    await till.paid(await till.invoice())
+    await till.work()
+    assert timedelta(minutes=4) < await turn(checks.check_books()) < timedelta(minutes=6)
+    await turn(checks.reconcile(till.clients, till.merchant_id))
+    assert [] == await found()
+
+
+async def test_a_breach_stops_its_own_merchant(till: Till):
+    """While one payment's books are wrong nothing new is written for its merchant; what waits goes on once it clears."""
+    wrong = await till.paid(await till.invoice())
+    await till.work()
+    await db.fetch("UPDATE payment SET amount_minor = 4001 WHERE id = $1", wrong["id"])
+    await turn(checks.check_books())
+    assert [("I2", f"payment {wrong['id']}")] == await found()
+    assert await breaches.stopped(till.merchant_id)
+    assert not await breaches.stopped(await stranger())
+
+    waiting = await till.paid(await till.invoice())
+    await till.work()
+    assert ("intended", breaches.PAUSED) == ((row := await till.write_back(waiting))["state"], row["last_error"])
+    assert [] == await till.in_xero(waiting["invoice"])
+
+    await db.fetch("UPDATE payment SET amount_minor = 4000 WHERE id = $1", wrong["id"])
+    await turn(checks.check_books())
+    await till.work()
+    assert [] == await found()
+    assert 1 == len(await till.in_xero(waiting["invoice"]))
+
+
+async def test_what_was_begun_is_finished(till: Till):
+    """A write whose answer was lost is looked for and adopted although its merchant's writes are stopped."""
+    payment = await till.paid(await till.invoice())
+    await till.fault({"commit_then_reset": True}, times=1)
+    await till.work()
+    assert "unknown" == (await till.write_back(payment))["state"]
+    await db.fetch("INSERT INTO breach (merchant, kind, subject) VALUES ($1, 'I4 x', 'y')", till.merchant_id)
+
+    async def recorded() -> bool:
+        return bool((await till.write_back(payment))["state"] == "confirmed")
+
+    await till.work_until(recorded)
+    assert 1 == len(await till.in_xero(payment["invoice"]))
+
+
+async def test_a_breach_is_told_once_and_kept(till: Till):
+    """Found three times it is one alarm; found again after it cleared it is a new one; the trail has both ends."""
+    payment = await till.paid(await till.invoice())
+    for amount in (4001, 4001, 4000, 4001):
+        await db.fetch("UPDATE payment SET amount_minor = $1", amount)
+        await turn(checks.check_books())
+    assert [f"payment {payment['id']}"] * 2 == [row["subject"] for row in await db.fetch("SELECT subject FROM breach")]
+    rows = await db.fetch("SELECT action FROM audit WHERE action LIKE 'breach%' ORDER BY number")
+    assert ["breach_found", "breach_cleared", "breach_found"] == [row["action"] for row in rows]
+
+
+async def test_the_merchant_is_told(till: Till):
+    """The dashboard says in plain words what is paused, and leads to the invoice."""
+    invoice_id = await till.invoice()
+    payment = await till.paid(invoice_id)
+    await db.fetch(
+        "INSERT INTO breach (merchant, kind, subject) VALUES ($1, 'I3 in Xero exactly once', $2)",
+        till.merchant_id, f"payment {payment['id']}",
+    )  # fmt: skip
+    words, href = await needs(await home(till.merchant_id))
+    assert words.startswith("Recording in Xero is paused")
+    assert f"/invoices/{invoice_id}" == href
+
+
+async def test_stripes_totals(till: Till, monkeypatch: pytest.MonkeyPatch):
+    """I6: a fee that is not Stripe's is found and named, and clears when it is put right."""
+    monkeypatch.setattr(stripe_check, "SETTLED", timedelta(seconds=-5))
+    payment = await till.paid(await till.invoice())
+
+    async def booked() -> bool:
+        await till.hear()
+        return bool(await db.fetch_value("SELECT balance_transaction_id FROM payment WHERE id = $1", payment["id"]))
+
+    await till.work_until(booked)
+    await db.fetch("UPDATE payment SET fee_minor = fee_minor + 1")
+    assert checks.AGAIN >= (await turn(checks.reconcile(till.clients, till.merchant_id))).total_seconds()
+    assert [("I6", f"payment {payment['id']}")] == await found()
+    await db.fetch("UPDATE payment SET fee_minor = fee_minor - 1")
+    await turn(checks.reconcile(till.clients, till.merchant_id))
+    assert [] == await found()
+
+
+async def test_a_payment_nobody_told_of(till: Till, monkeypatch: pytest.MonkeyPatch):
+    """Money at Stripe that no webhook and no poll brought is brought in by the nightly look, and counted as a repair."""
+    monkeypatch.setattr(stripe_check, "SETTLED", timedelta(seconds=-5))
+    attempt = await till.attempt(await till.invoice())
+    await till.pay(attempt)
+    assert 0 == await db.fetch_value("SELECT count(*) FROM payment")
+
+    async def brought() -> bool:
+        await db.fetch("DELETE FROM cursor")
+        await turn(checks.reconcile(till.clients, till.merchant_id))
+        return bool(await db.fetch_value("SELECT count(*) FROM payment"))
+
+    await till.wait_until(brought)
+    assert 1 == await repairs.this_week(till.merchant_id, "stripe")
+    assert [] == await found()
+
+
+async def test_the_mirror(books: Books):
+    """I7: a linked invoice that Xero does not have, or that our copy will not follow, is found; mended, it clears."""
+    keys = books.clients.keys
+    rows = await db.fetch(
+        "SELECT id FROM invoice WHERE status = 'AUTHORISED' AND due_minor > 0 ORDER BY number LIMIT 2"
+    )
+    first, second = (row["id"] for row in rows)
+    for invoice_id in (first, second):
+        await links.ensure(keys, invoice_id)
+    await db.fetch(
+        "UPDATE invoice SET due_minor = due_minor + 1, xero_updated_at = now() + interval '1 day' WHERE id = $1", first
+    )
+    known = await db.fetch_value("SELECT xero_invoice_id FROM invoice WHERE id = $1", second)
+    await db.fetch("UPDATE invoice SET xero_invoice_id = $2, seen_at = now() WHERE id = $1", second, str(uuid4()))
+    await turn(checks.reconcile(books.clients, books.merchant_id))
+    assert {("I7", f"invoice {first}"), ("I7", f"invoice {second}")} == set(await found())
+
+    await db.fetch("UPDATE invoice SET xero_updated_at = NULL WHERE id = $1", first)
+    await db.fetch("DELETE FROM invoice WHERE xero_invoice_id = $1", known)
+    await db.fetch("UPDATE invoice SET xero_invoice_id = $2 WHERE id = $1", second, known)
+    await turn(checks.reconcile(books.clients, books.merchant_id))
+    assert [] == await found()
+
+
+async def test_a_lost_notification_is_counted(books: Books):
+    """An invoice that a poll found changed long after the fact counts as a repair; one that was told does not."""
+    await db.fetch("UPDATE connection SET changed_cursor = now() - interval '1 hour'")
+    await db.fetch("UPDATE invoice SET due_minor = due_minor + 1 WHERE number = (SELECT max(number) FROM invoice)")
+    told = await db.fetch_value("SELECT xero_invoice_id FROM invoice ORDER BY number LIMIT 1")
+    changed = [row["id"] for row in await db.fetch("SELECT id FROM invoice ORDER BY number LIMIT 2")]
+    await db.fetch("UPDATE invoice SET xero_updated_at = now() - interval '5 minutes' WHERE id = ANY($1)", changed)
+    await db.fetch(
+        "INSERT INTO job (kind, subject, next_at) VALUES ('invoice.pull', $1, now())",
+        f"{books.connection_id}:{told}",
+    )
+    await repairs.count_invoices(books.merchant_id, changed)
+    assert 1 == await repairs.this_week(books.merchant_id)
+    await repairs.count(books.merchant_id, "xero", 2)
+    assert (3, {"xero": 3, "stripe": 0}) == (await repairs.this_week(books.merchant_id), await repairs.today())
+
+
+async def test_a_poll_counts_what_it_finds(books: Books, monkeypatch: pytest.MonkeyPatch):
+    """A new invoice that only the poll brought is a repair; not so after days in which nobody could have told us."""
+    monkeypatch.setattr(repairs, "GRACE", timedelta(seconds=-3600))
+    books.new_invoice()
+    await books.poll()
+    assert 1 == await repairs.this_week(books.merchant_id)
+    await db.fetch("UPDATE connection SET synced_at = now() - interval '2 days'")
+    books.new_invoice()
+    await books.poll()
+    assert 1 == await repairs.this_week(books.merchant_id)
+
+
+def test_nights_are_spread():
+    """Merchants are looked at in the small hours, not all at once, and tomorrow when today's turn has passed."""
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    times = {checks.tonight(UUID(int=number * 977), noon) for number in range(50)}
+    assert 50 == len(times)
+    assert all(2 <= at.hour < 4 and at.day == 23 for at in times)
+    assert 22 == checks.tonight(UUID(int=0), noon.replace(hour=1)).day
