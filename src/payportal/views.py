@@ -21,7 +21,8 @@ View = dict[str, Any]
 
 def merchant_view(merchant: Any) -> SimpleNamespace:
     """The merchant as customers see it (layouts/pay)."""
-    legal = merchant["legal_name"] or merchant["xero_legal_name"] or merchant["xero_name"]
+    # What Xero knows of the organisation goes before what was typed here.
+    legal = merchant["xero_legal_name"] or merchant["legal_name"] or merchant["xero_name"]
     name = merchant["display_name"] or legal
     base, colour = f"/brand/{merchant['id']}", merchant["colour"] or DEFAULT_COLOUR
     return SimpleNamespace(

@@ -11,7 +11,10 @@ from PIL import Image
 
 from app.core import brand, db
 from app.core.errors import NotFound, Refused
-from app.merchants import branding, business, logo
+from app.merchants import branding, business, details, logo
+from app.merchants.letterhead import letterhead
+from payportal.views import merchant_view
+from tests.world import DETAILS
 
 GOOD = {
     "colour": "#1E6B52",
@@ -126,11 +129,60 @@ def test_light_weight() -> None:
         ({"email": ""}, "email"),
         ({"phone": "ring me"}, "phone"),
         ({"thank_you": "x" * 121}, "thank_you"),
+        ({"display_name": "Harrow \u202etfosorciM"}, "display_name"),
+        ({"display_name": "Har\u200brow"}, "display_name"),
+        ({"display_name": "Pay at evil.com"}, "display_name"),
+        ({"display_name": "Harrow ｗｗｗ．evil．ｅxample"}, "display_name"),
+        ({"thank_you": "See https://evil.example"}, "thank_you"),
+        ({"thank_you": "Claim at evil.example/refund"}, "thank_you"),
+        ({"thank_you": "Hi\u2066 there"}, "thank_you"),
     ],
 )
 def test_wrong_words(change: dict[str, str], field: str) -> None:
     """A wrong answer is told at its own field."""
     assert [field] == list(branding.check(GOOD | change)[1])
+
+
+@pytest.mark.parametrize(
+    "name", ["J.R.Smith & Sons", "St. John's", "Müller GmbH & Co. KG", "森ビル", "No.7", "3.5 mm Ltd."]
+)
+def test_good_names(name: str) -> None:
+    """Names with dots, and in any script, are fine."""
+    assert {} == branding.check(GOOD | {"display_name": name})[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"legal_name": "Harrow\u202e Ltd"}, "legal_name"),
+        ({"legal_name": "www.evil.example"}, "legal_name"),
+        ({"first_name": "https://evil.example"}, "first_name"),
+        ({"city": "Bris\x07tol"}, "city"),
+        ({"email": "a\u200b@harrow.example"}, "email"),
+    ],
+)
+def test_wrong_details(change: dict[str, str], field: str) -> None:
+    """Hidden signs and web addresses are told at the field of the business details; a registered name may hold a dot."""
+    assert [field] == list(details.check(DETAILS | change)[1])
+    assert {} == details.check(DETAILS | {"legal_name": "Harrow.com Ltd", "website": "www.harrow.example"})[1]
+
+
+async def test_legal_name_of_xero(merchant_id: UUID) -> None:
+    """What Xero calls the organisation goes before what was typed here, in mails as on the pay page."""
+    assert (await letterhead(merchant_id)).legal_line.startswith("Harrow Ltd")
+    await db.fetch(
+        "INSERT INTO connection (id, merchant, xero_tenant_id, name, legal_name) "
+        "VALUES (gen_random_uuid(), $1, 'tenant', 'Harrow', 'Harrow & Finch Joinery Ltd')", merchant_id
+    )  # fmt: skip
+    assert (await letterhead(merchant_id)).legal_line.startswith("Harrow & Finch Joinery Ltd")
+
+    typed = dict.fromkeys(
+        "id address_line1 address_line2 city region postal_code registration_number tax_number contact_email contact_phone "
+        "colour logo_hash logo_width display_name".split(), ""
+    ) | {"legal_name": "Stripe Support", "xero_legal_name": "Harrow & Finch Joinery Ltd", "xero_name": "Harrow"}  # fmt: skip
+    shown = merchant_view(typed)
+    assert ("Harrow & Finch Joinery Ltd",) * 2 == (shown.legal_name, shown.name)
+    assert "Stripe Support" == merchant_view(typed | {"xero_legal_name": ""}).legal_name
 
 
 @pytest.mark.parametrize("colour", ["#ffe600", "#1e6b52", "#000000", "#ffffff", "#ff00aa"])

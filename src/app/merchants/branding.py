@@ -14,6 +14,7 @@ from app.core.errors import NotFound
 from app.core.money import Money, from_decimal
 from app.merchants.details import Errors, Values, is_email, is_phone
 from app.merchants.logo import Logo
+from app.merchants.wording import said_problem
 
 Row = Mapping[str, Any]
 NAME_LENGTH, MESSAGE_LENGTH = 80, 120
@@ -142,14 +143,16 @@ def check(form: Mapping[str, str]) -> tuple[Values, Errors]:
         "display_name": name_problem(values["display_name"]),
         "email": "" if is_email(values["email"]) else "Enter an email address like name@example.com.",
         "phone": "" if is_phone(values["phone"] or "000000") else "Enter a phone number, such as 0117 496 0142.",
-        "thank_you": _too_long(values["thank_you"], MESSAGE_LENGTH),
+        "thank_you": _too_long(values["thank_you"], MESSAGE_LENGTH) or said_problem(values["thank_you"]),
     }
     return values, {name: text for name, text in problems.items() if text}
 
 
 def name_problem(name: str) -> str:
     """What is wrong with the name customers see; empty when nothing is."""
-    return _too_long(name, NAME_LENGTH) if name else "Enter the name your customers know you by."
+    if not name:
+        return "Enter the name your customers know you by."
+    return _too_long(name, NAME_LENGTH) or said_problem(name)
 
 
 async def save(merchant_id: UUID, values: Values, logo: Logo | None, *, remove_logo: bool = False) -> None:

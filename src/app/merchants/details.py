@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from app.merchants import countries
+from app.merchants.wording import HIDDEN, given_problem, hidden
 
 FIELDS = (
     "legal_name", "kind", "country", "registration_number", "website", "address_line1", "address_line2", "city",
@@ -40,7 +41,7 @@ def check(form: Mapping[str, str]) -> tuple[Values, Errors]:
     values["website"] = with_scheme(values["website"])
     found = {name: text for name, text in _REQUIRED.items() if not values[name]}
     found |= {name: f"Use at most {_LONGEST} characters." for name in FIELDS if len(values[name]) > _LONGEST}
-    found = {**_forms(values), **_address(values), **found}
+    found = {**_wording(values), **_forms(values), **_address(values), **found}
     errors = {name: found[name] for name in FIELDS if found.get(name)}
     if countries.registration_type(values["country"], values["registration_number"]):
         values["registration_number"] = countries.compact(values["registration_number"])
@@ -80,6 +81,13 @@ def _forms(values: Values) -> Errors:
     if values["website"] and not _is_website(values["website"]):
         errors["website"] = "Enter a website address, such as www.example.com."
     return errors
+
+
+def _wording(values: Values) -> Errors:
+    """Answers with hidden signs, and web addresses where something else is asked."""
+    addresses = ("website", "email")
+    facts = {name: given_problem(text) for name, text in values.items() if name not in addresses}
+    return facts | {name: HIDDEN for name in addresses if hidden(values[name])}
 
 
 def _address(values: Values) -> Errors:

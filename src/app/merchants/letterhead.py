@@ -8,9 +8,11 @@ from app.core import brand, db
 from app.merchants import branding
 
 _LEGAL = """
-SELECT m.legal_name, m.address_line1, m.address_line2, m.city, m.region, m.postal_code, m.registration_number,
-  (SELECT c.tax_number FROM connection c WHERE c.merchant = m.id ORDER BY c.connected_at LIMIT 1) AS tax_number
-FROM merchant m WHERE m.id = $1
+SELECT COALESCE(NULLIF(c.legal_name, ''), m.legal_name) AS legal_name, m.address_line1, m.address_line2, m.city, m.region,
+  m.postal_code, m.registration_number, c.tax_number
+FROM merchant m LEFT JOIN LATERAL (
+  SELECT legal_name, tax_number FROM connection WHERE merchant = m.id ORDER BY connected_at LIMIT 1
+) c ON TRUE WHERE m.id = $1
 """
 
 
