@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -147,6 +148,33 @@ async def test_many(books: Books) -> None:
     assert ["", letters.NO_ADDRESS] == [one.problem for one in done]
     assert all("/p/" in one.link_url for one in done)
     assert 1 == await books.do("mail.send")
+
+
+async def test_so_many_addresses_a_day(books: Books, row: Any) -> None:
+    """Addresses are counted, not letters: 100 a day until the first payment has arrived, then 1,000."""
+    key = f"request:{books.merchant_id}"
+    two = replace(LETTER, to="ann@example.com, bob@example.com")
+    await db.fetch("DELETE FROM allowance")
+    await requests.request(books.clients, books.merchant_id, row["id"], two)
+    assert 2 == await db.fetch_value("SELECT used FROM allowance WHERE key = $1", key)
+
+    await db.fetch("UPDATE allowance SET used = 99 WHERE key = $1", key)
+    with pytest.raises(Refused, match="100 addresses a day at most until your first payment has arrived"):
+        await requests.request(books.clients, books.merchant_id, row["id"], two)
+    (left_out,) = await requests.request_all(books.clients, books.merchant_id, [row["id"]], "Hannah")
+    assert "copy the link instead" in left_out.problem
+    assert "/p/" in left_out.link_url
+
+    await db.fetch(
+        "INSERT INTO payment (id, merchant, connection, invoice, stripe_payment_intent_id, paid_at) "
+        "VALUES (gen_random_uuid(), $1, $2, $3, 'pi_first', now())", books.merchant_id, row["connection"], row["id"]
+    )  # fmt: skip
+    await db.fetch("UPDATE allowance SET used = 998 WHERE key = $1", key)
+    assert (await requests.request(books.clients, books.merchant_id, row["id"], two)).to
+    with pytest.raises(Refused, match=r"1,000 addresses a day at most\. "):
+        await requests.request(books.clients, books.merchant_id, row["id"], two)
+    await db.fetch("DELETE FROM allowance")
+    await db.fetch("DELETE FROM payment WHERE stripe_payment_intent_id = 'pi_first'")
 
 
 async def test_nothing_to_pay(books: Books, row: Any) -> None:

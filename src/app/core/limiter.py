@@ -3,18 +3,18 @@
 from app.core import db
 
 _TAKE = """
-INSERT INTO allowance (key, window_start, used) VALUES ($1, now(), 1)
+INSERT INTO allowance (key, window_start, used) VALUES ($1, now(), $3)
 ON CONFLICT (key) DO UPDATE SET
-  used = CASE WHEN allowance.window_start < now() - make_interval(secs => $2) THEN 1 ELSE allowance.used + 1 END,
+  used = CASE WHEN allowance.window_start < now() - make_interval(secs => $2) THEN $3 ELSE allowance.used + $3 END,
   window_start = CASE WHEN allowance.window_start < now() - make_interval(secs => $2) THEN now()
                       ELSE allowance.window_start END
 RETURNING used
 """
 
 
-async def take(key: str, limit: int, seconds: float) -> bool:
-    """Use one of `limit` in the window of `seconds`; False when they are used up."""
-    used: int = await db.fetch_value(_TAKE, key, seconds)
+async def take(key: str, limit: int, seconds: float, amount: int = 1) -> bool:
+    """Use `amount` of `limit` in the window of `seconds`; False when they are used up."""
+    used: int = await db.fetch_value(_TAKE, key, seconds, amount)
     return used <= limit
 
 

@@ -17,7 +17,7 @@ from app.merchants import invoice_page, letters, payments_setup
 from app.merchants.letters import Letter
 
 UNDO_SECONDS = 10
-DAILY = 1_000
+DAILY, DAILY_AT_FIRST = 1_000, 100  # addresses written to in a day; until the first payment has arrived
 MOST_AT_ONCE = 50
 _PATIENCE = 10.0  # seconds that a bulk request spends on asking Xero for addresses
 
@@ -62,9 +62,19 @@ async def request(
     Refused.
     """
     row = await open_invoice(merchant_id, invoice_id)
-    if not await limiter.take(f"request:{merchant_id}", DAILY, 86_400):
-        raise Refused(f"More than {DAILY:,} requests in a day are not sent. Please go on tomorrow.")
+    if why := await _too_many(merchant_id, letter):
+        raise Refused(why)
     return await _send(clients, row, letter, reply_to)
+
+
+async def _too_many(merchant_id: UUID, letter: Letter) -> str:
+    """Counts the letter's addresses; why it is not sent today, or empty text."""
+    sql = "SELECT EXISTS (SELECT 1 FROM payment WHERE merchant = $1 AND paid_at IS NOT NULL)"
+    most = DAILY if await db.fetch_value(sql, merchant_id) else DAILY_AT_FIRST
+    if await limiter.take(f"request:{merchant_id}", most, 86_400, len(letter.addresses)):
+        return ""
+    until = "" if most == DAILY else " until your first payment has arrived"
+    return f"Requests go to {most:,} addresses a day at most{until}. Please go on tomorrow, or copy the link instead."
 
 
 async def _send(clients: Clients, row: Any, letter: Letter, reply_to: str) -> Requested:
@@ -135,10 +145,11 @@ async def _one_of_many(clients: Clients, row: Any, by: str, reply_to: str, *, ma
     email = await invoices.addressee(clients, row) if may_ask else row["contact_email"]
     letter = await letters.suggest(row, email, by, again=bool(link and link["requested_at"]))
     problem = letters.check(letter).get("to", "")
-    if not problem and await limiter.take(f"request:{row['merchant']}", DAILY, 86_400):
+    problem = problem or await _too_many(row["merchant"], letter)
+    if not problem:
         return await _send(clients, row, letter, reply_to)
     url = await hand_out(clients, row["merchant"], row["id"])
-    return _requested(row, url, problem=problem or "Enough mails for today. Copy the link instead.")
+    return _requested(row, url, problem=problem)
 
 
 async def hand_out(clients: Clients, merchant_id: UUID, invoice_id: UUID) -> str:
