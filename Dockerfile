@@ -25,4 +25,7 @@ ENV PATH="/srv/payportal/.venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTE
 USER payportal
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# Only the web answers requests; a worker or the clock is well as long as it runs.
+HEALTHCHECK --interval=30s --timeout=6s --start-period=20s --retries=3 CMD grep -qa web /proc/1/cmdline || exit 0; \
+ python -c "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/health/live', timeout=4)"
 CMD ["payportal", "web"]

@@ -1,14 +1,18 @@
 """The pages tell the truth: generated parts are up to date, verbs and links exist, one image serves every process."""
 
 import dataclasses
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
 from scripts import build_docs
-from tests.fixtures.process import ROOT
+from tests.fixtures.process import ROOT, free_port
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 VERBS = set(re.findall(r"(?m)^([a-z-]+):.*## ", (ROOT / "Makefile").read_text()))
@@ -64,6 +68,30 @@ def test_each_process_of_fly_is_a_command():
     assert "payportal migrate" == fly["deploy"]["release_command"]
     assert ("SIGTERM", 30) == (fly["kill_signal"], fly["kill_timeout"])
     assert "/health/ready" == fly["http_service"]["checks"][0]["path"]
+
+
+def test_image_tells_its_health(tmp_path: Path):
+    """Docker is told when the web does not answer; a worker from the same image is well."""
+    check = re.search(r"(?m)^HEALTHCHECK .*? CMD (.+)$", (ROOT / "Dockerfile").read_text().replace("\\\n", ""))
+    assert check
+    assert "/health/live" in check[1]
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PORT": str(free_port())}
+    ends = []
+    for door in ("web", "worker"):
+        (tmp_path / "cmdline").write_text(f"payportal\0{door}")
+        shell = ["sh", "-c", check[1].replace("/proc/1/cmdline", "cmdline")]
+        ends.append(subprocess.run(shell, check=False, env=env, cwd=tmp_path, capture_output=True).returncode)
+    assert [1, 0] == ends
+
+
+def test_checks_come_to_an_end(tmp_path: Path):
+    """A check that hangs is ended, and counts as failed."""
+    hangs = tmp_path / "make"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CI_SECONDS": "1"}
+    done = subprocess.run([ROOT / ".ci" / "run"], check=False, env=env, timeout=20)
+    assert 124 == done.returncode
 
 
 def test_image_copies_only_what_exists():
