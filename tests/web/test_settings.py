@@ -2,6 +2,8 @@
 
 import io
 import re
+import struct
+import zlib
 from urllib.parse import urlsplit
 
 import httpx
@@ -74,6 +76,16 @@ def test_branding_wrong(hannah: Merchant) -> None:
     assert "SVG files cannot be used" in page.text
     assert "Enter a colour code such as #1e6b52." in page.text
     assert 'value="Finch &amp; Co"' in page.text
+
+
+def test_branding_bomb(hannah: Merchant) -> None:
+    """A small file that promises 50,000 × 50,000 pixels is told at its field; the page does not fail."""
+    raw = picture()
+    size = b"IHDR" + struct.pack(">II", 50_000, 50_000) + raw[24:29]
+    page = brand(hannah, raw[:12] + size + struct.pack(">I", zlib.crc32(size)) + raw[33:])
+
+    assert 422 == page.status_code
+    assert "2 million pixels at most" in page.text
 
 
 def test_payments(hannah: Merchant) -> None:
