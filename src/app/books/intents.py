@@ -120,6 +120,24 @@ async def unwedge() -> int:
     return len(rows)
 
 
+async def reopen(write_back_id: int, amount: Money, reason: str) -> bool:
+    """Taken back in Xero, and then its cause went away: put before the merchant with a clean sheet, to be written again."""
+    async with db.transaction():
+        moved = await states.move(
+            WRITE_BACK, write_back_id, "parked", ("reversed",), reason=reason, message="", amount_minor=amount.minor,
+            request="", request_sha256="", idempotency_key="", xero_id="", sent_at=None, absent_at=None,
+            confirmed_at=None, next_at=None,
+        )  # fmt: skip
+        if moved:  # the taking back is undone with it, so that it may be asked for once more
+            reversal = await db.fetch_value(
+                "SELECT id FROM write_back WHERE kind = 'reversal' AND payment = (SELECT payment FROM write_back WHERE id = $1)",
+                write_back_id,
+            )
+            if reversal:
+                await states.move(WRITE_BACK, reversal, "reversed", ("confirmed",), sent_at=None)
+    return moved
+
+
 async def resize(write_back_id: int, amount: Money) -> bool:
     """Mean another amount, because a part was refunded before anything reached Xero; frozen anew when it is sent."""
     sql = (

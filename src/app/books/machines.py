@@ -50,7 +50,13 @@ PAYMENT = Machine(
         Edge("refunded_part", "disputed", "the customer's bank disputes it"),
         Edge("disputed", "succeeded", "the dispute was won"),
         Edge("disputed", "refunded_part", "the dispute was won; a part had been refunded before"),
+        Edge("disputed", "refunded", "the dispute was won; all had been refunded meanwhile"),
+        Edge("refunded", "disputed", "the customer's bank disputes it although it was refunded"),
         Edge("disputed", "dispute_lost", "the dispute was lost"),
+        Edge("dispute_lost", "disputed", "the decision is appealed against", forced=True),
+        Edge("dispute_lost", "succeeded", "won on appeal", forced=True),
+        Edge("dispute_lost", "refunded_part", "won on appeal; a part had been refunded before", forced=True),
+        Edge("dispute_lost", "refunded", "won on appeal; all had been refunded meanwhile", forced=True),
     ),
 )
 
@@ -75,7 +81,9 @@ WRITE_BACK = Machine(
         Edge("parked", "abandoned", "a person booked it by hand", forced=True),
         Edge("abandoned", "intended", "a refund that had come back was made again", forced=True),
         Edge("abandoned", "parked", "more was refunded after a person had booked a part", forced=True),
-        Edge("confirmed", "reversed", "the payment was taken back in Xero"),
+        Edge("confirmed", "reversed", "the payment was taken back in Xero, or the refund that was taken back failed"),
+        Edge("reversed", "parked", "the refund failed after the payment was taken back", forced=True),
+        Edge("reversed", "intended", "taken back once more", forced=True),
     ),
 )
 

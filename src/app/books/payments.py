@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 import structlog
 
 from app.books import attempts
-from app.books.payment_changes import FEE_SOON, Told, amount_of, converge, describe, method_words, reread, tell
+from app.books.payment_changes import FEE_SOON, Told, converge, describe
+from app.books.payment_telling import amount_of, method_words, reread, tell
 from app.clients.bundle import Clients
 from app.clients.stripe_wire import IntentView, SessionView
 from app.core import db, live

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from app.books import audit, intents, ledger, payments, timeline
+from app.books import audit, intents, ledger, payment_xero, payments, timeline
 from app.books.machines import WRITE_BACK
 from app.books.writeback.rows import Item, move
 from app.books.writeback.words import reason_of
@@ -109,6 +109,7 @@ async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:
         await ledger.unapplied(payment, xero_id, money)
         detail = f"{money}, because it went back to the customer"
         await timeline.add(payment["merchant"], payment["invoice"], "refunded", "Taken back in Xero", detail)
+        await payment_xero.follow(payment)  # the refund may have failed while it was taken back
 
 
 async def _note(row: Row, action: str, **details: object) -> None:

@@ -23,8 +23,7 @@ async def settled_first(item: Item, verdicts: Verdicts) -> Row | None:
         verdicts.later(item, from_now(TIMING.waiting), "The payment itself is not certain in Xero yet.")
         return None
     if written is None or written["state"] != "confirmed":
-        await move(item, "parked", reason="other", message="There is nothing to take back.")
-        await intents.give_up(item.claim.id, "There is nothing to take back.")
+        await _give_up(item, "There is nothing to take back.")
         verdicts.done(item)
         return None
     return written
@@ -35,13 +34,11 @@ async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None
     written = await settled_first(item, verdicts)
     if written is None:
         return
-    if not await _all_went_back(item):  # a retry must not take back what was refunded in part
-        await outcome.park(item, "refund_part")
-        verdicts.done(item)
-        return
     payment = await tenant.payment(written["xero_id"])
     if payment is None or payment.status == "DELETED":
         await outcome.confirm(item, written["xero_id"], adopted=True)
+        verdicts.done(item)
+    elif not await _all_went_back(item):
         verdicts.done(item)
     elif payment.is_reconciled or payment.batch_id:
         await outcome.park(item, "reconciled")
@@ -51,8 +48,21 @@ async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None
 
 
 async def _all_went_back(item: Item) -> bool:
-    state = await db.fetch_value("SELECT state FROM payment WHERE id = $1", item.row["payment"])
-    return state in {"refunded", "failed"}
+    """Otherwise the row is put right here: what was refunded in part a person books, what came back needs nothing."""
+    sql = "SELECT state = 'failed' OR refunded_minor >= amount_minor AS whole, refunded_minor FROM payment WHERE id = $1"
+    payment = await db.fetch_row(sql, item.row["payment"])
+    assert payment is not None
+    if not payment["whole"] and payment["refunded_minor"]:
+        await outcome.park(item, "refund_part")
+    elif not payment["whole"]:
+        await _give_up(item, "The refund did not go through.")
+    return bool(payment["whole"])
+
+
+async def _give_up(item: Item, why: str) -> None:
+    async with db.transaction():
+        await move(item, "parked", reason="other", message=why, sent_at=None)
+        await intents.give_up(item.claim.id, why)
 
 
 async def _delete(tenant: Tenant, item: Item, xero_payment_id: str, verdicts: Verdicts) -> None:

@@ -79,6 +79,11 @@ REASONS: dict[str, Reason] = {
         retry=False,
         by_hand=True,
     ),
+    "refund_failed": Reason(
+        "a refund did not go through after the payment was taken back in Xero",
+        "Try again to record the payment in Xero once more, or record it there yourself and mark this as done.",
+        by_hand=True,
+    ),
     "reconciled": Reason(
         "the payment is reconciled in Xero, so it cannot be taken back",
         "Unreconcile it in Xero and try again, or record the refund there and mark this as done.",

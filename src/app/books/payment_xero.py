@@ -1,0 +1,105 @@
+"""What a change of a payment's money means for Xero: less to write, something to take back, or a person's decision.
+
+Every function runs inside the transaction that holds the payment's invoice, attempt and row. Part of the room `payments`.
+"""
+
+from app.books import intents, ledger
+from app.books.payment_telling import Row, tell
+from app.core import db, jobs
+from app.core.clock import from_now
+from app.core.money import Money
+
+
+async def follow(payment: Row) -> None:
+    """Bring what is meant for Xero to what is left of the money: after a refund, a bounce, a lost dispute, or their end."""
+    written = await intents.of_payment(payment["id"], "payment")
+    if written is None:
+        return
+    if written["state"] == "reversed":
+        await _missing(payment, written)
+    elif written["state"] == "abandoned":
+        await _meant_again(payment, written)
+    elif written["state"] in {"intended", "parked"} and written["sent_at"] is None:
+        await _not_there_yet(payment, written)
+    else:
+        await _there_already(payment)
+
+
+async def left_of(payment: Row) -> Money:
+    """What of the money did not go back to the customer."""
+    gone = payment["amount_minor"] if payment["state"] == "failed" else payment["refunded_minor"]
+    if payment["state"] == "dispute_lost":
+        gone += (await ledger.balances(payment["id"])).get((ledger.DISPUTES, payment["currency"]), 0)
+    return Money(max(payment["amount_minor"] - gone, 0), payment["currency"])
+
+
+async def _missing(payment: Row, written: Row) -> None:
+    """Taken back in Xero, and then the money did not go back after all: the merchant says how it gets there again."""
+    left = await left_of(payment)
+    if not left.minor or not await intents.reopen(written["id"], left, "refund_failed"):
+        return
+    await _note_exception(payment, "refund_failed")
+    await jobs.ask("merchant.alert", payment["merchant"], at=from_now(30))
+    await tell(
+        payment, "attention", "A refund did not go through",
+        f"{left} was taken back in Xero, but you still have the money. Record it there again.",
+    )  # fmt: skip
+
+
+async def _meant_again(payment: Row, written: Row) -> None:
+    """Withdrawn because the money had gone back; there again, it is written. What a person booked stays theirs."""
+    left = await left_of(payment)
+    withdrawn = written["reason"] == intents.WITHDRAWN
+    if left.minor and withdrawn and await intents.ask_again(written["id"], source="abandoned"):
+        await intents.resize(written["id"], left)
+
+
+async def _not_there_yet(payment: Row, written: Row) -> None:
+    """Xero has not heard of it: what is left is written, or nothing."""
+    left = await left_of(payment)
+    if not left.minor:
+        await intents.give_up(written["id"], "The money went back before it was recorded.")
+        if written["reason"] == "refund_failed":
+            await _note_exception(payment, "")
+        return
+    await intents.resize(written["id"], left)
+    if written["state"] == "parked" and written["reason"] == "overpaid":
+        await intents.ask_again(written["id"])
+
+
+async def _there_already(payment: Row) -> None:
+    if payment["state"] == "dispute_lost":
+        return  # a person's to decide: not every bank's decision is the last
+    reversal = await intents.of_payment(payment["id"], "reversal")
+    whole = not (await left_of(payment)).minor
+    if not payment["refunded_minor"] and not whole:
+        await _stay(reversal)
+    elif reversal is None:
+        reversal_id = await intents.intend_reversal(payment)
+        if reversal_id and not whole:
+            await intents.park(reversal_id, "refund_part")
+    elif whole and reversal["state"] == "parked" and reversal["reason"] == "refund_part":
+        await intents.ask_again(reversal["id"])
+    elif reversal["state"] in {"abandoned", "reversed"}:
+        await _once_more(reversal, whole=whole)
+
+
+async def _once_more(reversal: Row, *, whole: bool) -> None:
+    """Money went back again after an earlier refund was settled: what a person has booked, only a person can go on with."""
+    if whole and (reversal["state"] == "reversed" or reversal["reason"] == intents.WITHDRAWN):
+        await intents.ask_again(reversal["id"], source=reversal["state"])
+    else:
+        await intents.park(reversal["id"], "refund_part")
+
+
+async def _stay(reversal: Row | None) -> None:
+    """A refund came back before Xero was touched: what stands in Xero is right again.
+
+    Where Xero may have been touched, the reversal's own turn finds out, and what is missing then is told (`follow`).
+    """
+    if reversal and reversal["state"] in {"intended", "parked"} and reversal["sent_at"] is None:
+        await intents.give_up(reversal["id"], "The refund did not go through.")
+
+
+async def _note_exception(payment: Row, exception: str) -> None:
+    await db.fetch("UPDATE payment SET exception = $2 WHERE id = $1", payment["id"], exception)
