@@ -9,6 +9,7 @@ from app.books import payments
 from app.books.writeback.timing import TIMING
 from app.core import db, inbox
 from app.core.broker import Sweep
+from app.core.work import Lane
 from tests.faults import safeguards
 from tests.rooms.till import Till
 
@@ -68,7 +69,7 @@ async def one_at_a_time(till: Till) -> None:
 async def found_without_a_message(till: Till) -> None:
     """No broker carried a word of it, and the payment is in Xero within seconds."""
     payment = await till.paid(await till.invoice())
-    sweep = Sweep(till.sweep._lanes, every=0.1)
+    sweep = Sweep([Lane("write_back", till._write_back, "writeback")], every=0.1)
     await sweep.start()
     try:
         await till.wait_until(lambda: confirmed(payment["id"]), 200)
