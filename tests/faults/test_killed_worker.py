@@ -156,3 +156,23 @@ async def test_stopped_like_dead_and_awake_again(till: Till, workers: Workers):
     await asyncio.sleep(2)
     await whole(till, attempt)
     assert 1 == await till.calls("PUT", "/Payments")
+
+
+@pytest.mark.timeout(120)
+async def test_frozen_before_the_first_byte_and_woken_too_late(till: Till, workers: Workers):
+    """A worker that sleeps with a write in its hand, until another one has done it, lets it fall when it wakes."""
+    attempt = await pay_and_tell(till)
+    sleeper = workers.start(FAULTPOINT="K12:1:stop")
+
+    async def asleep() -> bool:
+        sql = "SELECT 1 FROM write_back WHERE state = 'sending' AND lease_until < now()"
+        return bool(await db.fetch_value(sql))
+
+    await till.wait_until(asleep, 1500)
+    workers.start()
+    await whole(till, attempt)
+    sleeper.signal(signal.SIGCONT)
+    for _ in range(20):
+        assert 1 == await till.calls("PUT", "/Payments")
+        await asyncio.sleep(0.1)
+    await whole(till, attempt)

@@ -1,6 +1,6 @@
 """One HTTP client for each set of Clients: bounded in time and size, and never used while a transaction is open."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,12 +40,18 @@ class Reply:
     content: bytes
 
 
-async def call(http: httpx.AsyncClient, who: str, request: httpx.Request) -> Reply:
+# Asked when the connection stands and the first byte is about to leave; what it raises stops the request before that.
+LastLook = Callable[[], Awaitable[None]]
+
+
+async def call(http: httpx.AsyncClient, who: str, request: httpx.Request, last_look: LastLook | None = None) -> Reply:
     """Send and read the whole answer, at most 32 MB. Raises Upstream when none came.
 
     `unknown` tells a write that may have happened; a connection that was never made leaves no doubt.
     """
     writes = request.method not in {"GET", "HEAD"}
+    if last_look:
+        request.extensions = {**request.extensions, "trace": _before_bytes(last_look)}
     try:
         response = await http.send(request, stream=True)
         try:
@@ -56,6 +62,16 @@ async def call(http: httpx.AsyncClient, who: str, request: httpx.Request) -> Rep
         raise Upstream(f"{who} cannot be reached.", code="unreachable") from error
     except httpx.HTTPError as error:
         raise Upstream(f"{who} did not answer ({type(error).__name__}).", code="no_answer", unknown=writes) from error
+
+
+def _before_bytes(last_look: LastLook) -> Callable[[str, Any], Awaitable[None]]:
+    """A trace for httpcore, which awaits it before each step of a request."""
+
+    async def trace(step: str, _: Any) -> None:
+        if step.endswith("send_request_headers.started"):
+            await last_look()
+
+    return trace
 
 
 async def _read(who: str, response: httpx.Response, *, writes: bool) -> bytes:

@@ -17,7 +17,7 @@ import msgspec
 
 from app.clients import xero_decode as d
 from app.clients import xero_wire as w
-from app.clients.http import Reply, call, server_date
+from app.clients.http import LastLook, Reply, call, server_date
 from app.clients.xero_dates import header
 from app.clients.xero_errors import failure
 from app.core.errors import Upstream
@@ -53,6 +53,8 @@ class Tenant:
         self._gate = gate
         self._renew = renew
         self.xero_tenant_id = xero_tenant_id
+        # Asked right before the first byte of a write leaves; what it raises keeps the write from leaving.
+        self.last_look: LastLook | None = None
 
     # ---- the organisation
 
@@ -232,7 +234,7 @@ class Tenant:
         await self._gate.before()
         reply: Reply | None = None
         try:
-            reply = await call(self._http, "Xero", request)
+            reply = await call(self._http, "Xero", request, self.last_look if method != "GET" else None)
         finally:
             await self._gate.after(
                 *((reply.status, reply.headers, len(reply.content)) if reply is not None else (0, {}, 0))

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from app.books.writeback import outcome
 from app.books.writeback.classify import invoice_problem, parked_by, refusal, surely_not_taken
+from app.books.writeback.guard import guarded
 from app.books.writeback.keys import key_for
 from app.books.writeback.rows import Fenced, Item, move
 from app.books.writeback.search import Seen, look
@@ -69,7 +70,8 @@ async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
                 raise Fenced  # a refund changed the amount after we had read it
     faultpoint("K12")
     try:
-        answers = await tenant.put_payments(body, key)
+        with guarded(tenant, items):
+            answers = await tenant.put_payments(body, key)
         faultpoint("K15")
     except Postpone:
         await _untouched(items)

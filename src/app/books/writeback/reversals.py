@@ -3,6 +3,7 @@
 from app.books import intents
 from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by, surely_not_taken
+from app.books.writeback.guard import guarded
 from app.books.writeback.rows import Item, Row, move
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Verdicts
@@ -49,7 +50,9 @@ async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None
 
 async def _all_went_back(item: Item) -> bool:
     """Otherwise the row is put right here: what was refunded in part a person books, what came back needs nothing."""
-    sql = "SELECT state = 'failed' OR refunded_minor >= amount_minor AS whole, refunded_minor FROM payment WHERE id = $1"
+    sql = (
+        "SELECT state = 'failed' OR refunded_minor >= amount_minor AS whole, refunded_minor FROM payment WHERE id = $1"
+    )
     payment = await db.fetch_row(sql, item.row["payment"])
     assert payment is not None
     if not payment["whole"] and payment["refunded_minor"]:
@@ -69,7 +72,8 @@ async def _delete(tenant: Tenant, item: Item, xero_payment_id: str, verdicts: Ve
     await move(item, "sending", sent_at=now(), absent_at=None)
     faultpoint("K20")
     try:
-        await tenant.delete_payment(xero_payment_id)
+        with guarded(tenant, [item]):
+            await tenant.delete_payment(xero_payment_id)
     except Postpone:
         await outcome.not_taken(item)
         raise

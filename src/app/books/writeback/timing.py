@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Timing:
-    """Seconds. Quiet: how long nothing is asked after a lost answer. Apart: between two absences before sending again."""
+    """Seconds. Quiet: how long nothing is asked after a lost answer. Apart: between two absences before sending again.
+
+    Leave: within what time of being marked as `sending` a write's bytes must leave, far less than quiet and apart; answer:
+    how long the database may take to say that the rows are ours.
+    """
 
     quiet: float = 120
     apart: float = 60
@@ -13,6 +17,8 @@ class Timing:
     lease: float = 15
     renew: float = 5
     waiting: float = 30
+    leave: float = 20
+    answer: float = 5
 
 
 TIMING = Timing()
