@@ -17,9 +17,9 @@ from litestar.types import ASGIApp
 from sandbox import console, control, stripe_api, stripe_pages, xero
 from sandbox.gate import Gate
 from sandbox.pages import HERE
+from sandbox.roots import placed
 from sandbox.world import World
 from sandbox.xero_call import wrong_verb
-from sandbox.xero_paths import spelled
 
 _SCHEMA = OpenAPIConfig(title="Sandbox control API", version="1", path="/_schema")
 
@@ -55,4 +55,4 @@ def create_app(world: World) -> Gate:
         request_max_body_size=10_000_000,
     )
     inner, now = cast("ASGIApp", app), world.clock.timestamp
-    return Gate(inner, world.store, world.faults, now, world.guards, world.log, world.recording, spelled)
+    return Gate(inner, world.store, world.faults, now, world.guards, world.log, world.recording, placed)

@@ -1,8 +1,8 @@
-"""The console's common pages: start, webhooks, mails, request log, clock. Plain forms; nothing needs a script."""
+"""The console's common pages: start, webhooks, mails, request log, clock, faults. Plain forms; nothing needs a script."""
 
 from __future__ import annotations
 
-import json
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,18 +10,30 @@ from litestar import Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
+from sandbox import console_faults
 from sandbox.pages import page, see_other
 from sandbox.world import World
 
 Web = Request[Any, Any, Any]
 ROWS_SHOWN = 200
+JUMPS = [("30 minutes", 1800), ("1 hour", 3600), ("1 day", 86_400), ("1 week", 604_800)]
+TEN_YEARS = 10 * 366 * 24 * 3600
 
 
 @get("/")
 async def start(world: World) -> Response[str]:
     """Where everything is."""
     organisations = world.store.all("xero.organisation")
-    return page("console/start.html", organisations=organisations, config=world.config, base=world.base_url)
+    place = urlsplit(world.base_url)
+    return page(
+        "console/start.html",
+        organisations=organisations,
+        config=world.config,
+        base=world.base_url,
+        scheme=place.scheme,
+        host=place.hostname,
+        port=place.port or (443 if place.scheme == "https" else 80),
+    )
 
 
 @get("/console/webhooks")
@@ -64,32 +76,33 @@ async def mail(world: World, mail_id: str) -> Response[str]:
 
 
 @get("/console/log")
-async def log(world: World) -> Response[str]:
-    """The latest requests to both platforms."""
-    rows = [row for row in reversed(world.log) if row["path"].startswith(("/xero/", "/stripe/"))][:ROWS_SHOWN]
-    return page("console/log.html", rows=rows)
+async def log(world: World, follow: bool = False) -> Response[str]:
+    """The latest requests to both platforms; ``follow`` reloads the page every two seconds."""
+    rows = (row for row in reversed(world.log) if row["path"].startswith(("/xero/", "/stripe/")))
+    answer = page("console/log.html", rows=list(islice(rows, ROWS_SHOWN)), follow=follow)
+    if follow:
+        answer.headers["refresh"] = "2"
+    return answer
 
 
 @get("/console/clock")
 async def clock(world: World) -> Response[str]:
-    """The sandbox's time, what is scheduled, the faults in force."""
+    """The sandbox's time and what is scheduled."""
     waiting = sorted(world.store.all("_schedule"), key=lambda row: row["at"])[:ROWS_SHOWN]
-    faults = [{**row, "text": json.dumps(_told(row["rule"]))} for row in world.faults.rows()]
-    return page("console/clock.html", now=world.clock.timestamp(), waiting=waiting, faults=faults)
+    return page("console/clock.html", now=world.clock.timestamp(), waiting=waiting, jumps=JUMPS)
 
 
 @post("/console/clock")
 async def advance(world: World, request: Web) -> Response[Any]:
-    """Jump ahead by the hours given."""
+    """Jump ahead by the seconds, or the hours, given; at most ten years."""
     form = await request.form()
-    await world.clock.change(advance=float(form.get("hours", 1)) * 3600)
-    return see_other("/console/clock")
-
-
-@post("/console/faults/clear")
-async def clear_faults(world: World) -> Response[Any]:
-    """Take every fault back."""
-    world.faults.clear()
+    try:
+        seconds = float(form["seconds"]) if "seconds" in form else float(form.get("hours", 1)) * 3600
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= TEN_YEARS:
+        raise HTTPException(status_code=400, detail="The clock jumps ahead by a number of hours.")
+    await world.clock.change(advance=seconds)
     return see_other("/console/clock")
 
 
@@ -104,13 +117,6 @@ def said_plainly(request: Web, error: HTTPException) -> Response[Any]:
     return Response(content, status_code=error.status_code, headers=error.headers)
 
 
-def _told(value: Any) -> Any:
-    """A rule without its empty fields."""
-    if isinstance(value, dict):
-        return {k: _told(v) for k, v in value.items() if v not in (None, False, "", {}, 0)}
-    return value
-
-
 def routes() -> list[ControllerRouterHandler]:
     """``/`` and ``/console/…``; platforms add their own pages beside them."""
-    return [start, webhooks, webhook, redeliver, mails, mail, log, clock, advance, clear_faults]
+    return [start, webhooks, webhook, redeliver, mails, mail, log, clock, advance, *console_faults.routes()]

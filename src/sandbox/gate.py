@@ -50,10 +50,10 @@ class Gate:
         guards: list[Guard],
         log: RequestLog,
         recording: Recording,
-        spelled: Callable[[str], str],
+        placed: Callable[[str], str],
     ) -> None:
         self._app, self._store, self._faults, self._now = app, store, faults, now
-        self._guards, self._log, self._recording, self._spelled = guards, log, recording, spelled
+        self._guards, self._log, self._recording, self._placed = guards, log, recording, placed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -62,7 +62,7 @@ class Gate:
         await self._http(scope, receive, send)
 
     async def _http(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        path = scope["path"] = self._spelled(scope["path"])
+        path = scope["path"] = self._placed(scope["path"])
         facts: dict[str, Any] = {}
         cast("dict[str, Any]", scope)["sandbox"] = facts
         if path.startswith(UNLOGGED):

@@ -26,7 +26,9 @@ JUNK = st.one_of(
     st.sampled_from(["2026-11-22T10:00:00Z", "xero", "stripe", "http://localhost:9/x", *PATHS]),
 )
 ODD = st.recursive(
-    JUNK, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=6
+    JUNK,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -49,7 +51,11 @@ def bodies(schema: dict[str, Any], parts: dict[str, Any]) -> st.SearchStrategy[A
     elif schema.get("type") == "object":
         fields = schema.get("properties", {})
         known = {name: SMALL[name] if name in SMALL else bodies(one, parts) for name, one in fields.items()}
-        good = st.fixed_dictionaries({}, optional=known) if known else st.dictionaries(st.text(max_size=6), ODD, max_size=2)
+        good = (
+            st.fixed_dictionaries({}, optional=known)
+            if known
+            else st.dictionaries(st.text(max_size=6), ODD, max_size=2)
+        )
     elif schema.get("type") == "array":
         good = st.lists(bodies(schema.get("items", {}), parts), max_size=3)
     else:
@@ -62,7 +68,9 @@ def bodies(schema: dict[str, Any], parts: dict[str, Any]) -> st.SearchStrategy[A
 def config() -> st.SearchStrategy[Any]:
     """``/_config`` takes any object by its schema; these have its keys."""
     modes = st.dictionaries(st.sampled_from(["lock_date", "offline", "search_lag_seconds", "archived_account"]), JUNK)
-    xero = st.fixed_dictionaries({}, optional={"modes": modes, "connections_max": JUNK, "webhook_url": JUNK, "limits": ODD})
+    xero = st.fixed_dictionaries(
+        {}, optional={"modes": modes, "connections_max": JUNK, "webhook_url": JUNK, "limits": ODD}
+    )
     return st.fixed_dictionaries({}, optional={"xero": xero | ODD, "stripe": ODD, "product_url": JUNK})
 
 
@@ -106,8 +114,22 @@ DESK = [
     *[f"accounts/{{account}}/{name}" for name in ("archive", "restore")],
     "contacts/{contact}/change",
 ]
-WORDS = ["amount", "contact", "due", "reference", "status", "number", "currency", "period_lock", "url", "theme", "account"]
-FIELDS = st.dictionaries(st.sampled_from([*WORDS, "date", "name", "email", "count", "text", "year_lock"]), ODD, max_size=4)
+WORDS = [
+    "amount",
+    "contact",
+    "due",
+    "reference",
+    "status",
+    "number",
+    "currency",
+    "period_lock",
+    "url",
+    "theme",
+    "account",
+]
+FIELDS = st.dictionaries(
+    st.sampled_from([*WORDS, "date", "name", "email", "count", "text", "year_lock"]), ODD, max_size=4
+)
 
 
 def test_the_bookkeepers_desk_never_breaks(world: Sandbox) -> None:
