@@ -185,3 +185,18 @@ async def test_an_answer_asked_for_before_the_payment_was_written_does_not_hide_
     assert "confirmed" == (await till.write_back(payment))["state"]
     with pytest.raises(attempts.OnItsWay):
         await till.attempt(invoice_id, "40.00")
+
+
+async def test_an_attempt_on_an_account_that_left_ends_in_its_time(till: Till):
+    """When Stripe lets us read nothing any more, a session counts as ended when its time has passed, and not before."""
+    attempt = await till.attempt(await till.invoice())
+    await till.control(f"/_stripe/accounts/{till.account}", {"action": "deauthorise"})
+    with pytest.raises(Postpone):
+        await reconciliation.check_attempt(till.clients, attempt["id"])
+    with pytest.raises(Upstream):
+        await attempts.end(till.clients, attempt)
+    await db.fetch("UPDATE attempt SET expires_at = now() - interval '1 minute'")
+    gone = await attempts.one(attempt["id"]) or {}
+    await reconciliation.check_attempt(till.clients, attempt["id"])
+    assert "expired" == await db.fetch_value("SELECT state FROM attempt")
+    assert await attempts.end(till.clients, gone)

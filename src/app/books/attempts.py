@@ -218,13 +218,26 @@ async def end(clients: Clients, attempt: Row) -> bool:
     except Upstream as error:
         if not error.permanent:
             raise
-        session = await clients.stripe.session(account, session_id)
+        try:
+            session = await clients.stripe.session(account, session_id)
+        except Upstream as silent:
+            if await ran_out(attempt, silent):
+                return True
+            raise
     if session.status == "complete":
         await jobs.ask("attempt.check", attempt["id"])
         return False
     if session.status == "open":
         raise Upstream("Stripe did not end the session.", code="still_open")
     await mark_canceled(attempt["id"])
+    return True
+
+
+async def ran_out(attempt: Row, error: Upstream) -> bool:
+    """Mark an attempt as expired that Stripe will never tell us of (its account left) and whose time has passed."""
+    if not error.permanent or attempt["expires_at"] > now():
+        return False
+    await mark_expired(attempt["id"])
     return True
 
 

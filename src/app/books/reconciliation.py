@@ -27,6 +27,8 @@ OVERLAP = timedelta(minutes=10)
 # Stripe keeps events for 30 days.
 FARTHEST = timedelta(days=29)
 PROCESSING_EVERY = 300
+# An account that left may be connected again; until then nothing more can be heard of a slow payment on it.
+SILENT_EVERY = 6 * 3600
 
 
 async def poll_stripe(clients: Clients) -> None:
@@ -98,12 +100,26 @@ async def check_attempt(clients: Clients, attempt_id: UUID) -> None:
         attempt = await _lost_answer(clients, attempt)
         if attempt is None:
             return
-    await payments.settle_session(clients, attempt["stripe_account_id"], attempt["stripe_session_id"])
+    try:
+        await payments.settle_session(clients, attempt["stripe_account_id"], attempt["stripe_session_id"])
+    except Upstream as error:
+        if error.permanent:
+            await _never_told(attempt, error)
+            return
+        raise
     attempt = await attempts.one(attempt_id)
     if attempt and attempt["state"] == "processing":
         raise Postpone(from_now(PROCESSING_EVERY), "A slow payment is on its way.")
     if attempt and attempt["state"] == "open":
         raise Postpone(max(attempt["expires_at"] + timedelta(minutes=1), from_now(EVERY)), "The session is still open.")
+
+
+async def _never_told(attempt: Row, error: Upstream) -> None:
+    """Stripe does not let us read the session: its account left. Nobody can pay with it once its time has passed."""
+    if attempt["state"] == "processing":
+        raise Postpone(from_now(SILENT_EVERY), error.message) from error
+    if not await attempts.ran_out(attempt, error):
+        raise Postpone(attempt["expires_at"] + timedelta(minutes=1), error.message) from error
 
 
 async def _lost_answer(clients: Clients, attempt: Row) -> Row | None:
