@@ -41,6 +41,15 @@ async def row(books: Books) -> Any:
     return await requests.open_invoice(books.merchant_id, found["id"])
 
 
+async def test_nobody_is_asked_for_what_is_paid(books: Books, row: Any) -> None:
+    """A request whose invoice is settled while its mail waits is taken back, and the timeline says so."""
+    await requests.request(books.clients, books.merchant_id, row["id"], LETTER)
+    await db.fetch("UPDATE invoice SET due_minor = 0, status = 'PAID' WHERE id = $1", row["id"])
+    await books.do("mail.send")
+    assert [] == books.letters()
+    assert "Payment request taken back" in await books.lines(row["number"])
+
+
 async def test_suggestion(books: Books, row: Any) -> None:
     """The letter begins with the contact's address from Xero, asked for once."""
     letter, again = await requests.suggest(books.clients, row, "Hannah")

@@ -81,7 +81,7 @@ async def cancel(merchant_id: UUID, invoice_id: UUID | None, mail_id: UUID) -> b
 async def send(clients: Clients, mail_id: UUID) -> None:
     """Hand one mail to the mail server (job mail.send). Raises Upstream for what may work later."""
     row = await db.fetch_row("SELECT * FROM mail WHERE id = $1 AND sent_at IS NULL AND cancelled_at IS NULL", mail_id)
-    if row is None:
+    if row is None or await _settled_meanwhile(row):
         return
     message = compose(clients.settings, row)
     pdf = await _pdf(clients, row) if row["attach_pdf"] else None
@@ -94,6 +94,21 @@ async def send(clients: Clients, mail_id: UUID) -> None:
             await _failed(row, error.message)
         raise
     await _sent(row)
+
+
+async def _settled_meanwhile(row: Any) -> bool:
+    """Nobody is asked for money that is not due any more: such a request is taken back, and the timeline says so."""
+    if row["kind"] != "payment_request" or not row["invoice"]:
+        return False
+    sql = "SELECT status = 'AUTHORISED' AND due_minor > 0 FROM invoice WHERE id = $1"
+    if await db.fetch_value(sql, row["invoice"]):
+        return False
+    async with db.transaction():
+        await db.fetch("UPDATE mail SET cancelled_at = now() WHERE id = $1", row["id"])
+        words = "Nothing is due any more, so the mail was not sent."
+        await timeline.add(row["merchant"], row["invoice"], "requested", "Payment request taken back", words)
+        await _announce(row)
+    return True
 
 
 async def _sent(row: Any) -> None:

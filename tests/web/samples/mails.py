@@ -73,6 +73,12 @@ ATTENTION: Context = {
     "more": 10,
     "invoices_url": "https://app.example.com/invoices",
 }
+NEW_LINK: Context = {
+    "m": REQUEST["m"],
+    "subject": "New link for invoice INV-2041 from Harrow & Finch Joinery",
+    "number": "INV-2041",
+    "pay_url": LINK,
+}
 PAGES: dict[str, dict[str, Context]] = {
     f"emails/{name}.{kind}": {"sample": context}
     for name, context in (
@@ -81,6 +87,7 @@ PAGES: dict[str, dict[str, Context]] = {
         ("payment_failed", FAILED),
         ("connection_broken", BROKEN),
         ("attention", ATTENTION),
+        ("new_link", NEW_LINK),
     )
     for kind in ("html", "txt")
 }
