@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.store import Obj, Store
 
 KEPT = 50_000
+COUNTED = 5_000  # beyond that many pairs of owner and endpoint, new ones are counted together
 _ID = re.compile(
     r"(?<=/)(?:[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[a-z]{2,8}_[A-Za-z0-9_]{6,}|[A-Za-z0-9]{30,}|[A-Z]+-\d+)(?=/|$)"
 )
@@ -22,7 +23,9 @@ class RequestLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._rows: deque[Obj] = deque(store.journal_rows(KEPT), maxlen=KEPT)
+        store.trim_journal(KEPT)
+        self._rows: deque[Obj] = deque(store.journal_rows(), maxlen=KEPT)
+        self._appended = 0
 
     def __iter__(self) -> Iterator[Obj]:
         """The rows kept, oldest first."""
@@ -36,10 +39,20 @@ class RequestLog:
         """Note one request and count it."""
         self._rows.append(row)
         self._store.journal(row)
+        self._appended += 1
+        if self._appended % KEPT == 0:
+            self._store.trim_journal(KEPT)
+        self._count(row)
+
+    def _count(self, row: Obj) -> None:
         endpoint = f"{row['method']} {_ID.sub('{id}', row['path'])}"
         owner = row["tenant"] or row["account"] or "-"
         id = f"{owner} {endpoint}"
-        count = self._store.get("_metrics", id) or {"owner": owner, "endpoint": endpoint, **_nothing()}
+        count = self._store.get("_metrics", id)
+        if count is None and len(self._store.items("_metrics")) >= COUNTED:
+            id, owner, endpoint = "other", "-", "other"
+            count = self._store.get("_metrics", id)
+        count = count or {"owner": owner, "endpoint": endpoint, **_nothing()}
         count["calls"] += 1
         count["bytes"] += row["bytes"]
         count["egress"] += 0 if endpoint == _FREE else row["bytes"]

@@ -136,9 +136,12 @@ class Store:
         """Add a line to the journal of requests; on disk at the next ``commit``."""
         self._lines.append(row)
 
-    def journal_rows(self, latest: int) -> list[Obj]:
-        """The latest lines, oldest first; older ones are forgotten. Read once, at start-up."""
+    def trim_journal(self, latest: int) -> None:
+        """Forget all but the latest lines."""
         self._db.execute("DELETE FROM journal WHERE seq <= (SELECT max(seq) FROM journal) - ?", (latest,))
+
+    def journal_rows(self) -> list[Obj]:
+        """The lines, oldest first. Read once, at start-up."""
         return [msgspec.json.decode(body) for (body,) in self._db.execute("SELECT body FROM journal ORDER BY seq")]
 
     def clear_journal(self) -> None:
