@@ -60,6 +60,8 @@ class Customers:
     def __init__(self, fleet: Fleet, invoices: list[Invoice], pause: float) -> None:
         self._fleet, self._pause = fleet, pause
         self._stopping = threading.Event()
+        self.open = threading.Event()  # cleared: nobody begins to pay
+        self.open.set()
         self.tries = self.paid = 0
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._pay_all, args=(one,), daemon=True) for one in invoices]
@@ -72,6 +74,7 @@ class Customers:
     def stop(self) -> None:
         """Whoever is paying finishes."""
         self._stopping.set()
+        self.open.set()
         for thread in self._threads:
             thread.join(60)
 
@@ -82,9 +85,11 @@ class Customers:
 
     def _pay_all(self, invoice: Invoice) -> None:
         for amount in invoice.amounts:
-            while not self._stopping.is_set() and not self._one(invoice, amount):
+            paid = False
+            while not paid and not self._stopping.is_set():
+                self.open.wait()
+                paid = self._one(invoice, amount)
                 time.sleep(self._pause)
-            time.sleep(self._pause)
 
     def _one(self, invoice: Invoice, amount: str) -> bool:
         """True once Stripe has the money. The answer of Stripe's page is never lost: the sandbox is not killed."""

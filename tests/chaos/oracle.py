@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from tests.chaos.fleet import Fleet
 from tests.world import truth
 
@@ -58,10 +60,19 @@ SELECT state, reason, count(*) AS n FROM write_back WHERE kind = 'payment' AND s
 """
 
 
+def _acknowledged(fleet: Fleet) -> set[str]:
+    """Stripe's events that somebody answered with 200: each must have a row, whatever was killed since."""
+    url = f"{fleet.sandbox.url}/_webhooks"
+    rows = httpx.get(url, params={"channel": "stripe"}, timeout=60).raise_for_status().json()
+    return {row["meta"]["event"] for row in rows if row["state"] == "delivered"}
+
+
 def _books(fleet: Fleet, charges: int) -> list[str]:
     found = [f"{fleet.sql(sql)[0]['n'] or 0} {what}" for what, sql in _BOOKS.items()]
     found += [f"{row['n']} {row['state']} {row['reason']}" for row in fleet.sql(_WAITING)]
     ours = fleet.sql("SELECT count(*) AS n FROM payment")[0]["n"]
+    stored = {row["event_id"] for row in fleet.sql("SELECT event_id FROM inbox WHERE source = 'stripe'")}
+    found.append(f"{len(_acknowledged(fleet) - stored)} events answered with 200 and not stored")
     return [text for text in found if not text.startswith("0 ")] + (
         [f"{ours} payments for {charges} charges"] if ours != charges else []
     )

@@ -86,12 +86,15 @@ def _break(running: Fleet, customers: Customers, order: Order, rng: Random, bega
     paid, moved = 0, time.monotonic()
     while not trouble.over or customers.busy:
         running.lift_limits()
-        if not trouble.over and (
-            not customers.busy or customers.paid * order.kills >= trouble.killed.total() * order.payments
-        ):
+        ahead = customers.paid * order.kills - trouble.killed.total() * order.payments
+        if not trouble.over and (ahead >= 0 or not customers.busy):
             trouble.one()
             if trouble.killed.total() % 10 == 0:
                 say(began, f"{customers.paid} paid in {customers.tries} tries, {trouble.killed.total()} kills")
+        if ahead > 2 * order.payments and not trouble.over:
+            customers.open.clear()  # the kills are behind: they are to meet payments
+        else:
+            customers.open.set()
         time.sleep(rng.uniform(0.5, 1.5) * order.between)
         if customers.paid != paid:
             paid, moved = customers.paid, time.monotonic()
