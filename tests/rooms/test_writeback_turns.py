@@ -1,9 +1,12 @@
 """A write that begins anew while an earlier turn still runs is not forgotten, and is never written by both."""
 
+import pytest
+
 from app.books import ledger, payments, writeback
 from app.books.writeback import outcome
 from app.books.writeback.rows import load
 from app.core import db, work
+from app.core.clock import from_now
 from app.runtime import ticks
 from tests.rooms.till import Row, Till
 
@@ -51,3 +54,26 @@ async def test_what_nobody_plans_is_a_breach_and_is_planned(till: Till):
     await till.work()
     assert 1 == len(await till.in_xero(payment["invoice"]))
     assert [] == await ledger.invariants()
+
+
+REFUSED = [
+    pytest.param({"status": 400, "body": '{"Type":"ValidationException","Message":"No."}'}, id="not taken"),
+    pytest.param(
+        {"status": 403, "body": '{"Title":"Forbidden","Detail":"AuthenticationUnsuccessful"}'}, id="no access"
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+async def test_a_refused_look_for_a_twin_is_let_be(till: Till, fault: dict[str, object]):
+    """What is recorded stays so when Xero refuses to be asked about it once more, and nothing asks every second."""
+    payment = await till.paid(await till.invoice())
+    await till.work()
+    await db.fetch("UPDATE write_back SET next_at = now()")
+    await db.fetch("UPDATE job SET next_at = NULL")
+    await till.fault(fault, path="/xero/api/*/Invoices/*", method="GET", times=5)
+    await till.sweep.once()
+    row = await till.write_back(payment)
+    assert "confirmed" == row["state"]
+    assert row["next_at"] is None or row["next_at"] > from_now(60)
+    assert ("", []) == (row["reason"], await writeback.attention(till.merchant_id))

@@ -4,6 +4,8 @@ Exactly one effect, whatever breaks: the row was frozen before; `sending` is com
 answer means search, never send; and whoever lost the lease is stopped by the fencing number.
 """
 
+import structlog
+
 from app.books import access, breaches, intents
 from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by
@@ -21,6 +23,7 @@ from app.core.errors import Upstream
 from app.core.faultpoint import faultpoint
 from app.core.work import Claim, Postpone
 
+log = structlog.get_logger()
 _OPEN = frozenset({"intended", "sending", "unknown"})
 _CHECK = "confirmed"  # a payment that was sent twice comes back once
 
@@ -111,6 +114,10 @@ async def _ready(item: Item, verdicts: Verdicts) -> bool:
 async def _park_all(items: list[Item], reason: str, message: str, verdicts: Verdicts) -> None:
     """`unavailable` for one that may be in Xero is told as `unclear`; its trace is kept either way."""
     for item in items:
+        if item.row["state"] == _CHECK:  # recorded, only the look for a twin was refused: nothing to put aside
+            log.warning("write_back.not_looked_at", id=item.claim.id, reason=reason, message=message)
+            verdicts.done(item)
+            continue
         code = "unclear" if item.unclear and reason == "unavailable" else reason
         await outcome.park(item, code, message, keep_trace=item.unclear)
         verdicts.done(item)
