@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
-from app.books import access
+from app.books import access, accounts, refunds
 from app.core import db
+from app.core.money import Money
 from tests.contract.specs import ROOT
 from tests.fixtures.database import Postgres
 from tests.fixtures.product import Product
@@ -200,9 +202,30 @@ async def rare_days(till: Till) -> None:
 
     await till.work_until(all_there, 30)
     await till.hear()
+    await refunded_and_paid_out(till)
     await till.control(f"/_xero/accounts/{till.accounts['Stripe clearing']}/archive")
     await till.paid(await till.invoice())
     await till.work_until(lambda: refused(till), 30)
+
+
+async def refunded_and_paid_out(till: Till) -> None:
+    """A refund and a payout's transfer, both with their answer lost."""
+    bank = next(
+        one for one in await accounts.bank_accounts(till.clients, till.connection_id) if "bank" in one.name.lower()
+    )
+    await accounts.choose(till.clients, till.merchant_id, till.connection_id, "bank", "GBP", bank.id)
+    payment = await till.row("SELECT id FROM payment LIMIT 1")
+    await refunds.ask(till.merchant_id, payment["id"], Money(500, "GBP"), "Hannah Finch", uuid4())
+    await till.hear()
+    await till.fault({"commit_then_reset": True}, path="/xero/api/*/BankTransfers", nth=1)
+    await till.control("/_stripe/payouts", {"account": till.account, "include_pending": True, "arrive": "paid"})
+    await till.control("/_clock", {"advance": 5})
+    await till.hear()
+
+    async def moved() -> bool:
+        return bool(await db.fetch_value("SELECT 1 FROM write_back WHERE kind = 'transfer' AND state = 'confirmed'"))
+
+    await till.work_until(moved, 30)
 
 
 async def refused(till: Till) -> bool:

@@ -49,6 +49,8 @@ SAYS = {
     "Tenant.put_bank_transaction": ("PUT", f"{API}/BankTransactions", "summarizeErrors=false"),
     "Tenant.bank_transactions": ("GET", f"{API}/BankTransactions", ""),
     "Tenant.bank_transactions_by_references": ("GET", f"{API}/BankTransactions", "where=Reference"),
+    "Tenant.put_bank_transfer": ("PUT", f"{API}/BankTransfers", ""),
+    "Tenant.bank_transfers": ("GET", f"{API}/BankTransfers", ""),
     "Xero.connections": ("GET", "/xero/api/connections", ""),
     "Xero.delete_connection": ("DELETE", f"/xero/api/connections/{ID}", ""),
     "XeroIdentity.exchange": ("POST", "/xero/identity/connect/token", ""),
@@ -65,6 +67,10 @@ SAYS = {
     "Stripe.sessions_of_intent": ("GET", "/stripe/v1/checkout/sessions", "payment_intent="),
     "Stripe.intent": ("GET", f"/stripe/v1/payment_intents/{ID}", "expand"),
     "Stripe.disputes": ("GET", "/stripe/v1/disputes", "charge="),
+    "Stripe.create_refund": ("POST", "/stripe/v1/refunds", ""),
+    "Stripe.refunds": ("GET", "/stripe/v1/refunds", "payment_intent="),
+    "Stripe.payout": ("GET", f"/stripe/v1/payouts/{ID}", ""),
+    "Stripe.payout_lines": ("GET", "/stripe/v1/balance_transactions", "payout="),
     "Stripe.events": ("GET", "/stripe/v1/events", "types"),
 }
 

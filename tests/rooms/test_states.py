@@ -46,9 +46,10 @@ async def _one_of_each() -> dict[str, object]:
         "VALUES ($1, $2, $3, $4, 'payment', 'Payportal X') RETURNING id",
         merchant, connection, invoice, payment,
     )  # fmt: skip
-    refund = uuid4()
+    refund, payout = uuid4(), uuid4()
+    await db.fetch("INSERT INTO payout (id, merchant) VALUES ($1, $2)", payout, merchant)
     await db.fetch("INSERT INTO refund (id, merchant, payment) VALUES ($1, $2, $3)", refund, merchant, payment)
-    return {"attempt": attempt, "payment": payment, "write_back": write_back, "refund": refund}
+    return {"attempt": attempt, "payment": payment, "write_back": write_back, "refund": refund, "payout": payout}
 
 
 async def put(machine: Machine, row_id: object, state: str) -> None:

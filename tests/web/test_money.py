@@ -1,5 +1,6 @@
 """What merchants do about money, on the pages: mark as done, refund, look at payouts."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -11,7 +12,7 @@ from tests.fixtures.product import Product
 from tests.fixtures.sandbox import SandboxServer
 from tests.walker import Reader
 from tests.web.shops import database_of
-from tests.world import Customer, Merchant, truth, until
+from tests.world import Customer, Merchant, option, truth, until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -101,3 +102,35 @@ def test_refund_dialog(owner: Merchant, outside: SandboxServer) -> None:
     assert 200 == reply.status_code
     assert "<html" not in reply.text
     assert "Refund customer" in reply.text
+
+
+def test_payouts(owner: Merchant, outside: SandboxServer) -> None:
+    """The merchant says where payouts go, and reads what is in one of them, line by line, with nothing left over."""
+    owner.open("/settings/accounts")
+    form = next(
+        form for form in Reader(owner.text).forms if "/settings/accounts" in form.action and form.method == "post"
+    )
+    clearing = next(value for name, value in form.fields.items() if name.startswith("account_"))
+    owner.send(form, form.fields | {"bank_account": clearing})
+    assert "Choose another account than the one that payments are recorded in." in owner.text
+    owner.send(form, form.fields | {"bank_account": option(owner.text, "Business")})
+    assert "Saved." in owner.text
+    page, number = paid(owner, outside, "250.00")
+    control(outside, "/_clock", advance=10)
+    until(lambda: "Stripe fee" in owner.open(page).text, "the fee to be known")
+    account = truth(outside.url)["stripe"]["charges"][-1]["account"]
+    control(outside, "/_stripe/payouts", account=account, include_pending=True, arrive="paid")
+    control(outside, "/_clock", advance=10)
+    until(lambda: "In your bank" in owner.open("/payouts").text, "the payout")
+    until(lambda: "Recorded" in owner.open("/payouts").text, "the transfer", 30)
+    owner.open(next(href for _, href in Reader(owner.text).links if re.fullmatch("/payouts/[0-9a-f-]{36}", href)))
+    assert "Left unexplained" in owner.text
+    assert "£0.00" in owner.text
+    assert number in owner.text
+    assert "Recorded in Xero as a transfer" in owner.text
+
+
+def test_no_payouts_yet(site: Product, tom: Merchant) -> None:
+    """Who has no payouts reads how they come."""
+    tom.open(f"{site.url}/payouts")
+    assert "No payouts yet" in tom.text

@@ -19,7 +19,7 @@ PAGES = [
 ]
 MAILS = [(stem, case) for stem, case in CASES if stem.startswith("emails/")]
 ROUTES = re.compile(
-    r"^/($|#|auth/xero/login$|auth/logout$|xero/connect$|setup($|/)|invoices($|[?/])|payments($|\?|/[^/]+/refund$)|customers($|\?)"
+    r"^/($|#|auth/xero/login$|auth/logout$|xero/connect$|setup($|/)|invoices($|[?/])|payments($|\?|/[^/]+/refund$)|payouts($|[?/])|customers($|\?)"
     r"|settings/(branding|accounts|payments|xero)($|[?/])|writebacks/[^/]+/(retry|abandon)$|help($|#)|security$|privacy$|terms$|p/)"
 )
 

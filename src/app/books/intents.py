@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from app.books.machines import WRITE_BACK
-from app.core import db, states
+from app.core import db, jobs, states
 from app.core.clock import date_in, now
 from app.core.money import Money
 from app.core.tokens import ALPHABET
@@ -29,10 +29,10 @@ BY_HAND, WITHDRAWN = "by_hand", "withdrawn"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _INSERT = """
-INSERT INTO write_back (merchant, connection, invoice, payment, kind, reference, request, request_sha256, idempotency_key,
-  state, reason, message, amount_minor, currency, xero_id, created_at, next_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 'intended', '', '', $9, $10, '', now(), now())
-ON CONFLICT (payment, kind) DO NOTHING RETURNING id
+INSERT INTO write_back (merchant, connection, invoice, payment, payout, kind, reference, amount_minor, currency, request,
+  request_sha256, idempotency_key, state, reason, message, xero_id, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', '', 'intended', '', '', '', now(), now())
+ON CONFLICT ({of}, kind) DO NOTHING RETURNING id
 """
 
 
@@ -68,6 +68,31 @@ async def intend_fee(payment: Row, fee: Money) -> int | None:
 async def intend_reversal(payment: Row) -> int | None:
     """Mean to take an applied payment back, because all of its money went back to the customer."""
     return await _insert(payment, "reversal", Money(payment["amount_minor"], payment["currency"]))
+
+
+async def intend_transfer(payout: Row, connection_id: UUID) -> int | None:
+    """Mean to move a payout from the clearing account to the bank, if the merchant chose one for its currency."""
+    if await chosen(connection_id, "bank", payout["currency"]) is None:
+        return None
+    amount = Money(payout["amount_minor"], payout["currency"])
+    return await _mean((payout["merchant"], connection_id, None, None, payout["id"]), "transfer", amount)
+
+
+async def untransfer(payout: Row) -> None:
+    """The bank sent a payout back: nothing is transferred any more; where it may be in Xero, a person takes it out there."""
+    sql = "SELECT * FROM write_back WHERE payout = $1 AND kind = 'transfer' FOR NO KEY UPDATE"
+    written = await db.fetch_row(sql, payout["id"])
+    if written is None or (written["state"] == "abandoned" and written["reason"] == WITHDRAWN):
+        return
+    untouched = written["state"] in {"intended", "parked"} and written["sent_at"] is None
+    if untouched and await give_up(written["id"], "The bank sent the payout back."):
+        return
+    amount = Money(payout["amount_minor"], payout["currency"])
+    of = (payout["merchant"], written["connection"], None, None, payout["id"])
+    row_id = await _mean(of, "transfer_back", amount)
+    if row_id is not None:
+        await park(row_id, "payout_failed")
+        await jobs.ask("merchant.alert", payout["merchant"])
 
 
 async def of_payment(payment_id: UUID, kind: str) -> Row | None:
@@ -164,18 +189,22 @@ async def freeze(write_back_id: int) -> Row | None:
 
 
 _WHOLE = """
-SELECT w.*, p.paid_at, c.timezone, i.xero_invoice_id, i.number
-FROM write_back w JOIN payment p ON p.id = w.payment JOIN connection c ON c.id = w.connection JOIN invoice i ON i.id = w.invoice
-WHERE w.id = $1
+SELECT w.*, p.paid_at, c.timezone, i.xero_invoice_id, i.number, o.arrives_on
+FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN payment p ON p.id = w.payment
+LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout WHERE w.id = $1
 """
 
 
 async def _insert(payment: Row, kind: str, amount: Money) -> int | None:
+    of = (payment["merchant"], payment["connection"], payment["invoice"], payment["id"], None)
+    return await _mean(of, kind, amount)
+
+
+async def _mean(of: tuple[UUID | None, ...], kind: str, amount: Money) -> int | None:
+    """One row for each kind of a payment or a payout. `of`: merchant, connection, invoice, payment, payout."""
     async with db.transaction():
-        row_id: int | None = await db.fetch_value(
-            _INSERT, payment["merchant"], payment["connection"], payment["invoice"], payment["id"], kind,
-            new_reference(), "", "", amount.minor, amount.currency,
-        )  # fmt: skip
+        sql = _INSERT.format(of="payment" if of[3] else "payout")
+        row_id: int | None = await db.fetch_value(sql, *of, kind, new_reference(), amount.minor, amount.currency)
         if row_id is not None:
             await freeze(row_id)
             wake("write_back", row_id)
@@ -185,6 +214,8 @@ async def _insert(payment: Row, kind: str, amount: Money) -> int | None:
 async def _element(row: Row) -> dict[str, Any] | None:
     """The element as Xero will see it; amounts are exact decimals, the date is the organisation's own."""
     amount = Money(row["amount_minor"], row["currency"]).decimal
+    if row["payout"]:
+        return await _transfer(row, amount)
     on = _day(row["timezone"], row["paid_at"])
     if row["kind"] == "reversal":
         return {"Status": "DELETED"}
@@ -199,6 +230,21 @@ async def _element(row: Row) -> dict[str, Any] | None:
         "Account": {"AccountID": account["xero_account_id"]},
         "Date": on,
         "Amount": amount,
+        "Reference": row["reference"],
+    }
+
+
+async def _transfer(row: Row, amount: Decimal) -> dict[str, Any] | None:
+    """From the account that takes payments to the bank account chosen for payouts, on the day the bank had it."""
+    clearing = await chosen(row["connection"], "payments", row["currency"])
+    bank = await chosen(row["connection"], "bank", row["currency"])
+    if clearing is None or bank is None:
+        return None
+    return {
+        "FromBankAccount": {"AccountID": clearing["xero_account_id"]},
+        "ToBankAccount": {"AccountID": bank["xero_account_id"]},
+        "Amount": amount,
+        "Date": row["arrives_on"].isoformat(),
         "Reference": row["reference"],
     }
 

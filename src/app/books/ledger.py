@@ -2,7 +2,8 @@
 
 A debit is positive, a credit negative; PostgreSQL refuses a transaction that does not sum to zero in each currency.
 Accounts: `stripe_clearing` what the merchant's Stripe balance holds, `unapplied` received but not yet in Xero,
-`applied_in_xero` received and in Xero, `refunds`, `fees`, `disputes`, and `conversion` between two currencies.
+`applied_in_xero` received and in Xero, `refunds`, `fees`, `disputes`, `conversion` between two currencies, `bank` what was
+paid out, and `other` what moved the balance without being ours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ REFUNDS = "refunds"
 FEES = "fees"
 DISPUTES = "disputes"
 CONVERSION = "conversion"
+BANK = "bank"
+OTHER = "other"
 
 Side = tuple[str, Money]
 Row = Mapping[str, Any]
@@ -34,10 +37,10 @@ VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT (source, external_id, kind) D
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that happened to a payment's money: who says so, under which id, and when."""
+    """One thing that happened to money, of a payment or of none: who says so, under which id, and when."""
 
     merchant_id: UUID
-    payment_id: UUID
+    payment_id: UUID | None
     source: str
     external_id: str
     kind: str
@@ -139,6 +142,21 @@ async def unapplied(payment: Row, xero_payment_id: str, amount: Money) -> None:
     """Xero no longer shows it."""
     fact = _fact(payment, "xero", xero_payment_id, "unapplied", None)
     await record(fact, moved(amount, debit=APPLIED, credit=UNAPPLIED))
+
+
+async def paid_out(payout: Row, *, returned: bool = False) -> None:
+    """Stripe sent a payout (a row) to the bank, or has it back."""
+    amount = Money(payout["amount_minor"], payout["currency"])
+    kind = "payout_returned" if returned else "payout"
+    debit, credit = (CLEARING, BANK) if returned else (BANK, CLEARING)
+    fact = Fact(payout["merchant"], None, "stripe", payout["stripe_payout_id"], kind, payout["created_at"])
+    await record(fact, moved(amount, debit=debit, credit=credit))
+
+
+async def line(merchant_id: UUID, payment_id: UUID | None, transaction_id: str, amount: Money, at: datetime) -> None:
+    """The balance moved by what no payment of ours told (`payment_id` None), or by a fee beside a refund or dispute of one."""
+    fact = Fact(merchant_id, payment_id, "stripe", transaction_id, "line", at)
+    await record(fact, moved(amount, debit=CLEARING, credit=FEES if payment_id else OTHER))
 
 
 async def balances(payment_id: UUID) -> dict[tuple[str, str], int]:

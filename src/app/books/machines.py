@@ -101,4 +101,19 @@ REFUND = Machine(
     ),
 )
 
-ALL = (ATTEMPT, PAYMENT, WRITE_BACK, REFUND)
+PAYOUT = Machine(
+    table="payout",
+    start="pending",
+    edges=(
+        Edge("pending", "in_transit", "Stripe sent it to the bank"),
+        Edge("pending", "paid", "it has arrived"),
+        Edge("pending", "failed", "the bank sent it back"),
+        Edge("pending", "canceled", "it was cancelled in Stripe"),
+        Edge("in_transit", "paid", "it has arrived"),
+        Edge("in_transit", "failed", "the bank sent it back"),
+        Edge("in_transit", "canceled", "it was cancelled in Stripe"),
+        Edge("paid", "failed", "the bank sent it back days later"),
+    ),
+)
+
+ALL = (ATTEMPT, PAYMENT, WRITE_BACK, REFUND, PAYOUT)

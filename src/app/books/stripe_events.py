@@ -5,11 +5,12 @@ The literal lists say what is listened to; any other type is kept in the inbox a
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import structlog
 
-from app.books import payments, refunds
+from app.books import payments, payouts, refunds
 from app.clients.bundle import Clients
 from app.core import db, jobs
 from app.core.errors import Upstream
@@ -38,8 +39,15 @@ OF_INTENT = (
     "charge.dispute.closed",
 )
 ACCOUNT = ("account.updated", "capability.updated", "account.application.deauthorized")
-# Stripe lists at most 20 types in one question.
-HANDLED = (*SESSION, *INTENT, *OF_INTENT, *ACCOUNT)
+PAYOUT = (
+    "payout.created",
+    "payout.updated",
+    "payout.paid",
+    "payout.failed",
+    "payout.canceled",
+    "payout.reconciliation_completed",
+)
+HANDLED = (*SESSION, *INTENT, *OF_INTENT, *ACCOUNT, *PAYOUT)
 # Thin events about accounts; there are many, all meaning: read the account again.
 THIN_ACCOUNT = "v2.core.account"
 # The account left, or the object is none of its own.
@@ -64,7 +72,7 @@ async def handle(clients: Clients, inbox_row: Json) -> None:
         await jobs.ask("stripe.account", merchant_id)
         return
     try:
-        await _money(clients, account, kind, _object(inbox_row["body"]))
+        await _money(clients, merchant_id, account, kind, _object(inbox_row["body"]))
     except Upstream as error:
         if error.code not in _NOT_THERE:
             raise
@@ -73,7 +81,12 @@ async def handle(clients: Clients, inbox_row: Json) -> None:
             await jobs.ask("stripe.account", merchant_id)
 
 
-async def _money(clients: Clients, account: str, kind: str, about: Json) -> None:
+async def _money(clients: Clients, merchant_id: UUID, account: str, kind: str, about: Json) -> None:
+    if kind in PAYOUT:
+        payout_id = _id(about.get("id"))
+        if payout_id:
+            await payouts.follow(clients, merchant_id, account, payout_id)
+        return
     if kind in SESSION:
         session_id = _id(about.get("id"))
         if session_id:

@@ -164,6 +164,16 @@ class BankTransaction(Raw):
     warnings: list[Said] | None = None
 
 
+class BankTransfer(Raw):
+    id: Text = msgspec.field(name="BankTransferID", default=None)
+    status: Text = None
+    reference: Text = None
+    amount: Number = None
+    has_errors: bool | None = None
+    status_attribute: Text = msgspec.field(name="StatusAttributeString", default=None)
+    validation_errors: list[Said] | None = None
+
+
 class Pagination(msgspec.Struct, rename="camel"):
     page_count: int | None = None
     item_count: int | None = None
@@ -180,6 +190,7 @@ class Envelope(Raw):
     invoices: list[Invoice] | None = None
     payments: list[Payment] | None = None
     bank_transactions: list[BankTransaction] | None = None
+    bank_transfers: list[BankTransfer] | None = None
 
 
 def decoder(kind: Any) -> Callable[[bytes], Any]:

@@ -184,6 +184,22 @@ class Tenant:
         """Bank transactions with one of these references; look at `reference` and `status` yourself."""
         return await self.bank_transactions(" OR ".join(f"Reference=={quoted(one)}" for one in references))
 
+    # ---- bank transfers
+
+    async def put_bank_transfer(self, body: bytes, idempotency_key: str) -> list[w.Answered]:
+        """Move money between two bank accounts (a payout), from frozen bytes; answers as for payments."""
+        envelope = await self._write("PUT", "/BankTransfers", body, key=idempotency_key)
+        return [_transfer_answer(one) for one in envelope.bank_transfers or []]
+
+    async def bank_transfers(self, since: datetime) -> list[w.XeroBankTransfer]:
+        """The bank transfers made or changed since then; they come without pages."""
+        reply = await self._send("GET", "/BankTransfers", headers={"If-Modified-Since": header(since)}, fine=(304,))
+        found = d.read_envelope(reply.content).bank_transfers if reply.status != 304 else None
+        return [
+            w.XeroBankTransfer(one.id or "", one.status or "", one.reference or "", d.number(one.amount))
+            for one in found or []
+        ]
+
     # ---- how a request goes out
 
     async def _payments(self, where: str) -> list[w.XeroPayment]:
@@ -270,6 +286,12 @@ def _bank_answer(raw: d.BankTransaction) -> w.Answered:
     errors = d.texts(raw.validation_errors)
     bad = bool(raw.has_errors) or raw.status_attribute == "ERROR"
     return _answer(raw.id, raw.status, errors, d.texts(raw.warnings), d.number(raw.total), None, "", bad=bad)
+
+
+def _transfer_answer(raw: d.BankTransfer) -> w.Answered:
+    bad = bool(raw.has_errors) or raw.status_attribute == "ERROR"
+    errors = d.texts(raw.validation_errors)
+    return _answer(raw.id, raw.status, errors, (), d.number(raw.amount), None, "", bad=bad)
 
 
 def _answer(

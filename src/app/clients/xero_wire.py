@@ -203,6 +203,16 @@ PaymentAnswer = Answered
 
 
 @dataclass(frozen=True, slots=True)
+class XeroBankTransfer:
+    """Money moved between two bank accounts."""
+
+    id: str
+    status: str
+    reference: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class XeroBankTransaction:
     """Money spent or received on a bank account."""
 

@@ -82,8 +82,8 @@ def _line(row: Row, reason: Reason) -> SimpleNamespace:
     """One write that waits, as the mail names it."""
     return SimpleNamespace(
         id=row["id"],
-        invoice=row["number"],
-        customer=row["contact_name"],
+        invoice=row["number"] or ("A payout" if row["payout"] else "No number"),
+        customer=row["contact_name"] or "Stripe",
         amount=Money(row["amount_minor"], row["currency"]),
         reason=reason.short,
         way_out=reason.way_out,

@@ -65,6 +65,8 @@ class Shown:
     fee_account: str
     tax_options: Options
     fee_tax: str
+    bank_options: Options
+    bank_account: str
     first_time: bool
     example: Example | None
 
@@ -80,7 +82,7 @@ async def read(clients: Clients, connection: Row) -> Shown:
     chosen = await accounts.chosen(connection_id)
     currencies = [_currency(code, connection, payment, chosen) for code in await _codes(connection)]
     first_time = not any(kind == "payments" for kind, _ in chosen)
-    fees = chosen.get(("fees", ""))
+    fees, bank = chosen.get(("fees", "")), chosen.get(("bank", connection["base_currency"]))
     fee_account = fees["xero_account_id"] if fees else _suggest(fee, ("stripe", "merchant fee")) if first_time else ""
     return Shown(
         currencies=currencies,
@@ -88,6 +90,8 @@ async def read(clients: Clients, connection: Row) -> Shown:
         fee_account=fee_account,
         tax_options=[(rate.tax_type, rate.name) for rate in rates],
         fee_tax=fees["tax_type"] if fees else next((r.tax_type for r in rates if r.tax_type == "NONE"), ""),
+        bank_options=_banks(connection["base_currency"], payment),
+        bank_account=bank["xero_account_id"] if bank else "",
         first_time=first_time,
         example=_example(connection["base_currency"], currencies, {a.id: words(a) for a in fee}, fee_account),
     )
@@ -107,7 +111,8 @@ async def save(
             await accounts.choose(clients, merchant_id, connection_id, "payments", currency.code, wanted)
         except Refused as no:
             errors[currency.field] = no.message
-    return errors | await _save_fees(clients, merchant_id, connection_id, form)
+    errors |= await _save_fees(clients, merchant_id, connection_id, form)
+    return errors | await _save_bank(clients, merchant_id, connection_id, shown, form)
 
 
 def context(shown: Shown) -> dict[str, Any]:
@@ -118,9 +123,8 @@ def context(shown: Shown) -> dict[str, Any]:
 def typed(shown: Shown, form: Mapping[str, str]) -> Shown:
     """The same page with what was chosen on it."""
     currencies = [replace(currency, chosen=form.get(currency.field, "")) for currency in shown.currencies]
-    return replace(
-        shown, currencies=currencies, fee_account=form.get("fee_account", ""), fee_tax=form.get("fee_tax", "")
-    )
+    fee_account, fee_tax, bank_account = (form.get(name, "") for name in ("fee_account", "fee_tax", "bank_account"))
+    return replace(shown, currencies=currencies, fee_account=fee_account, fee_tax=fee_tax, bank_account=bank_account)
 
 
 async def _save_fees(clients: Clients, merchant_id: UUID, connection_id: UUID, form: Mapping[str, str]) -> Errors:
@@ -133,6 +137,23 @@ async def _save_fees(clients: Clients, merchant_id: UUID, connection_id: UUID, f
         await accounts.choose(clients, merchant_id, connection_id, "fees", "", wanted, tax)
     except Refused as no:
         return {"fee_tax" if "tax" in no.message else "fee_account": no.message}
+    return {}
+
+
+async def _save_bank(
+    clients: Clients, merchant_id: UUID, connection_id: UUID, shown: Shown, form: Mapping[str, str]
+) -> Errors:
+    """Payouts are in the organisation's own currency, the first of the page's."""
+    wanted, own = form.get("bank_account", ""), shown.currencies[0]
+    if not wanted:
+        await accounts.forget(merchant_id, connection_id, "bank")
+        return {}
+    if wanted == form.get(own.field):
+        return {"bank_account": "Choose another account than the one that payments are recorded in."}
+    try:
+        await accounts.choose(clients, merchant_id, connection_id, "bank", own.code, wanted)
+    except Refused as no:
+        return {"bank_account": no.message}
     return {}
 
 
@@ -160,6 +181,12 @@ def _currency(
         options=[(account.id, words(account)) for account in fitting],
         chosen=row["xero_account_id"] if row else _suggest(own, ("stripe", "clearing")),
     )
+
+
+def _banks(currency: str, found: Sequence[XeroAccount]) -> Options:
+    """The bank accounts kept in this currency."""
+    fitting = [one for one in found if one.type == "BANK" and one.currency in {"", currency}]
+    return [(account.id, words(account)) for account in fitting]
 
 
 def _suggest(found: Sequence[XeroAccount], signs: Sequence[str]) -> str:

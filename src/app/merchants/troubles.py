@@ -36,7 +36,7 @@ async def failures(merchant_id: UUID, invoice_id: UUID | None = None) -> list[Si
 async def by_payment(merchant_id: UUID) -> dict[UUID, SimpleNamespace]:
     """The first of them for each payment that has one."""
     found = reversed(await writeback.attention(merchant_id))
-    return {row["payment"]: _failure(row, reason) for row, reason in found}
+    return {row["payment"]: _failure(row, reason) for row, reason in found if row["payment"]}
 
 
 async def failure(merchant_id: UUID, write_back_id: int) -> SimpleNamespace:
@@ -52,8 +52,9 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
     return SimpleNamespace(
         id=str(row["id"]),
         what=writeback.NAMES[row["kind"]],
-        invoice_id=str(row["invoice"]),
-        invoice_number=row["number"] or "No number",
+        href=f"/payouts/{row['payout']}" if row["payout"] else f"/invoices/{row['invoice']}",
+        invoice_id=str(row["invoice"] or ""),
+        invoice_number="" if row["payout"] else row["number"] or "No number",
         amount=Money(row["amount_minor"], row["currency"]),
         reason=why(row["reason"] or "unavailable", row["message"]),
         way_out=reason.way_out + (f" The reference is {row['reference']}." if row["reason"] == "unclear" else ""),

@@ -10,6 +10,7 @@ from app.web.events import EventsController
 from app.web.health import HealthController
 from app.web.invoices import InvoicesController
 from app.web.payments import PaymentsController
+from app.web.payouts import PayoutsController
 from app.web.public import PublicController
 from app.web.settings import SettingsController
 from app.web.setup import SetupController
@@ -24,6 +25,7 @@ ROUTES: list[ControllerRouterHandler] = [
     CodesController,
     EventsController,
     PaymentsController,
+    PayoutsController,
     CustomersController,
     WritebacksController,
     SettingsController,

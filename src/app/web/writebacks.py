@@ -20,7 +20,7 @@ class WritebacksController(Controller):
 
     @post("/{write_back_id:int}/retry")
     async def retry(self, viewer: Viewer, write_back_id: int, form: Form) -> Response[Any]:
-        """Try again now, and show the invoice; pressing twice does no harm."""
+        """Try again now, and show what it belongs to; pressing twice does no harm."""
         back = await _back(viewer, write_back_id)
         try:
             await writeback.retry(viewer.merchant_id, write_back_id)
@@ -55,4 +55,4 @@ class WritebacksController(Controller):
 async def _back(viewer: Viewer, write_back_id: int) -> str:
     """The page it belongs to. Raises NotFound for a stranger's."""
     row = await writeback.own(viewer.merchant_id, write_back_id)
-    return f"/invoices/{row['invoice']}"
+    return f"/payouts/{row['payout']}" if row["payout"] else f"/invoices/{row['invoice']}"

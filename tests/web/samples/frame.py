@@ -82,6 +82,7 @@ WEEKS = [(date.fromordinal(FIRST_WEEK.toordinal() + 7 * i), gbp(minor)) for i, m
 FAILURE = Thing(
     id="w1",
     what="payment",
+    href=f"/invoices/{INVOICE_ID}",
     invoice_id=INVOICE_ID,
     invoice_number="INV-2022",
     amount=gbp(8640),

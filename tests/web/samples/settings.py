@@ -28,6 +28,8 @@ def accounts(**over: Any) -> Context:
         "connections": [("c1", "Harrow & Finch Joinery Ltd")],
         "connection_id": "c1",
         "currencies": CURRENCIES,
+        "bank_options": [("090", "Business bank account (090)")],
+        "bank_account": "090",
         "fee_options": [("404", "Merchant fees (404)")],
         "fee_account": "404",
         "tax_options": [("NONE", "No VAT")],
@@ -142,6 +144,45 @@ PAYMENTS = [
     payment("5", "failed", "", note="The bank declined it", fee=None),
     payment("6", "attention", "recorded", note="Refunded £20.00"),
 ]
+
+
+def payout(status: str, words: str, **over: Any) -> Thing:
+    """One payout."""
+    values: Context = {"stripe_id": "po_1", "amount": gbp(16720), "arrives": date(2026, 11, 24), "failure": ""}
+    values |= {"automatic": True, "explained": True, "xero": "recorded"}
+    return Thing(id="o1", status=status, words=words, **(values | over))
+
+
+RETURNED = payout("failed", "Sent back by the bank", failure="The bank account has been closed.", xero="failed")
+PAYOUTS = [payout("paid", "In your bank"), payout("processing", "On its way to your bank", xero="waiting"), RETURNED]
+
+
+def explained(**over: Any) -> Context:
+    """One payout's page."""
+    charge = Thing(
+        at=at(22, 9, 12),
+        words="Payment",
+        description="",
+        invoice_id=INVOICE_ID,
+        invoice_number="INV-2041",
+        customer="Pemberley Interiors Ltd",
+        gross=gbp(17000),
+        fee=gbp(-280),
+        net=gbp(16720),
+    )
+    fee = Thing(**(vars(charge) | {"words": "Stripe’s fees", "description": "Radar", "invoice_id": ""}))
+    values: Context = {
+        "now": NOW,
+        "payout": PAYOUTS[0],
+        "failures": [],
+        "sums": [Thing(words="Payments", amount=gbp(17000)), Thing(words="Stripe’s fees", amount=gbp(-280))],
+        "residue": gbp(0),
+        "lines": [charge, fee],
+    }
+    return FRAME | values | over
+
+
+UNEXPLAINED: Context = {"sums": [], "lines": []}
 PAGER = Thing(first=51, last=56, total=156, pages=4)
 
 
@@ -188,6 +229,16 @@ PAGES: dict[str, dict[str, Context]] = {
         | {"now": NOW, "connections": CONNECTIONS, "repaired": 3, "asks_about": None, "pay_now": PAY_NOW},
         "asks": FRAME | {"now": NOW, "connections": CONNECTIONS, "repaired": 1, "asks_about": "c1", "pay_now": PAY_NOW},
         "none": FRAME | {"now": NOW, "connections": [], "repaired": 0, "asks_about": None, "pay_now": None},
+    },
+    "app/payouts": {
+        "list": FRAME | {"now": NOW, "page": 1, "pager": PAGER, "rows": PAYOUTS},
+        "empty": FRAME | {"now": NOW, "page": 1, "pager": PAGER, "rows": []},
+    },
+    "app/payout": {
+        "explained": explained(),
+        "waiting": explained(payout=payout("paid", "In your bank", explained=False, xero=""), **UNEXPLAINED),
+        "by_hand": explained(payout=payout("paid", "In your bank", automatic=False, explained=False), **UNEXPLAINED),
+        "returned": explained(payout=RETURNED, failures=[FAILURE], residue=gbp(5)),
     },
     "app/payments": {
         "list": FRAME | {"now": NOW, "page": 2, "pager": PAGER, "rows": PAYMENTS, "weeks": WEEKS},

@@ -36,7 +36,8 @@ async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
             await _applied(item, payment, xero_id)
         elif row["kind"] == "reversal":
             await _taken_back(item, payment, xero_id)
-        await jobs.ask("invoice.pull", f"{row['connection']}:{item.invoice_id}")
+        if row["invoice"]:
+            await jobs.ask("invoice.pull", f"{row['connection']}:{item.invoice_id}")
         await _note(row, "write_back_confirmed", xero_id=xero_id, adopted=adopted)
         await _announce(row)
     log.info("write_back.confirmed", kind=item.row["kind"], id=item.claim.id, adopted=adopted)
@@ -52,12 +53,13 @@ async def park(item: Item, reason: str, message: str = "", *, keep_trace: bool =
     async with db.transaction():
         await _payment(item)
         row = await move(item, "parked", reason=reason, message=message[:1000], absent_at=None, **trace)
-        if reason in _EXCEPTIONS:
+        if row["payment"] and reason in _EXCEPTIONS:
             await payments.note_exception(row["payment"], _EXCEPTIONS[reason])
         words = reason_of(reason)
         title = "Not taken back in Xero yet" if row["kind"] == "reversal" else "Not recorded in Xero yet"
         detail = f"{words.short[0].upper()}{words.short[1:]}. {words.way_out}"
-        await timeline.add(row["merchant"], row["invoice"], "attention", title, detail)
+        if row["invoice"]:
+            await timeline.add(row["merchant"], row["invoice"], "attention", title, detail)
         await jobs.ask("merchant.alert", row["merchant"], at=from_now(30))  # several at once make one mail
         await _note(row, "write_back_parked", reason=reason)
         await _announce(row)
@@ -84,12 +86,13 @@ async def twice(item: Item, xero_ids: list[str]) -> None:
 
 
 async def _payment(item: Item) -> Row:
-    """The payment, locked before its write-backs: the one order in which everybody takes them.
+    """The payment (or payout), locked before its write-backs: the one order in which everybody takes them.
 
     With the database's time as `moment`: it is compared with when invoices were read, which the same clock tells.
     """
-    sql = "SELECT *, clock_timestamp() AS moment FROM payment WHERE id = $1 FOR NO KEY UPDATE"
-    row: Row | None = await db.fetch_row(sql, item.row["payment"])
+    table = "payment" if item.row["payment"] else "payout"
+    sql = f"SELECT *, clock_timestamp() AS moment FROM {table} WHERE id = $1 FOR NO KEY UPDATE"
+    row: Row | None = await db.fetch_row(sql, item.row[table])
     assert row is not None
     return row
 
@@ -113,10 +116,16 @@ async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:
 
 
 async def _note(row: Row, action: str, **details: object) -> None:
-    what = {"kind": row["kind"], "payment": row["payment"], "minor": row["amount_minor"], "currency": row["currency"]}
+    what = {
+        "kind": row["kind"],
+        "payment": row["payment"] or row["payout"],
+        "minor": row["amount_minor"],
+        "currency": row["currency"],
+    }
     await audit.note(row["merchant"], audit.actor(), action, f"write_back:{row['id']}", what | details)
 
 
 async def _announce(row: Row) -> None:
     await live.announce(row["merchant"])
-    await live.announce(row["invoice"])
+    if row["invoice"]:
+        await live.announce(row["invoice"])

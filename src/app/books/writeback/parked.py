@@ -17,12 +17,18 @@ from app.core.wake import wake
 Row = Mapping[str, Any]
 log = structlog.get_logger()
 # What a write is about, as people call it.
-NAMES = {"payment": "payment", "fee": "fee", "reversal": "refund"}
+NAMES = {
+    "payment": "payment",
+    "fee": "fee",
+    "reversal": "refund",
+    "transfer": "payout",
+    "transfer_back": "returned payout",
+}
 
 _WAITING = """
 SELECT w.id, w.kind, w.state, w.reason, w.message, w.reference, w.amount_minor, w.currency, w.invoice, w.payment,
-  w.connection, i.number, i.contact_name
-FROM write_back w JOIN invoice i ON i.id = w.invoice
+  w.payout, w.connection, i.number, i.contact_name
+FROM write_back w LEFT JOIN invoice i ON i.id = w.invoice
 WHERE w.merchant = $1 AND (w.state = 'parked' OR (w.dead_at IS NOT NULL AND w.state IN ('intended', 'sending', 'unknown')))
 ORDER BY w.created_at, w.id
 """
@@ -66,11 +72,13 @@ async def abandon(merchant_id: UUID, write_back_id: int, actor: str) -> None:
         if not moved:
             raise Refused("This is not waiting for you any more.")
         what = NAMES[row["kind"]].capitalize()
-        await timeline.add(
-            merchant_id, row["invoice"], "recorded", "Marked as done", f"{what} booked by hand, says {actor}"
-        )
+        if row["invoice"]:
+            await timeline.add(
+                merchant_id, row["invoice"], "recorded", "Marked as done", f"{what} booked by hand, says {actor}"
+            )
         await live.announce(merchant_id)
-        await live.announce(row["invoice"])
+        if row["invoice"]:
+            await live.announce(row["invoice"])
 
 
 async def resume(connection_id: UUID) -> int:

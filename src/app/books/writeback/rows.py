@@ -59,7 +59,7 @@ class Item:
 
 _LOAD = """
 SELECT w.*, i.xero_invoice_id, i.number, c.state AS connection_state, c.xero_grant, g.version AS token_version
-FROM write_back w JOIN invoice i ON i.id = w.invoice JOIN connection c ON c.id = w.connection
+FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN invoice i ON i.id = w.invoice
 LEFT JOIN xero_grant g ON g.id = c.xero_grant WHERE w.id = ANY($1)
 """
 _FOLLOW = """

@@ -8,8 +8,8 @@ import structlog
 
 from app.books import access, breaches, intents
 from app.books.writeback import outcome
+from app.books.writeback.beside import write_beside
 from app.books.writeback.classify import parked_by
-from app.books.writeback.fees import write_fee
 from app.books.writeback.paying import look_for_twins, write_payments
 from app.books.writeback.reversals import write_reversal
 from app.books.writeback.rows import Item, claim_followers, kept, load
@@ -86,8 +86,8 @@ async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
         await look_for_twins(tenant, ready[0], verdicts)
     elif kind == "payment":
         await write_payments(tenant, ready, verdicts)
-    elif kind == "fee":
-        await write_fee(tenant, ready[0], verdicts)
+    elif kind in {"fee", "transfer"}:
+        await write_beside(tenant, ready[0], verdicts)
     else:
         await write_reversal(tenant, ready[0], verdicts)
 

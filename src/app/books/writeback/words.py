@@ -89,6 +89,12 @@ REASONS: dict[str, Reason] = {
         "Unreconcile it in Xero and try again, or record the refund there and mark this as done.",
         by_hand=True,
     ),
+    "payout_failed": Reason(
+        "the bank sent the payout back to Stripe",
+        "If the transfer is in Xero, delete it there, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
     "unclear": Reason(
         "Xero has not said for a long time whether it took it",
         "Look for the reference in Xero. Try again, or mark this as done if it is there.",

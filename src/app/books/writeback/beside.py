@@ -1,4 +1,4 @@
-"""Stripe's fee into Xero: money spent from the clearing account, to the account the merchant chose."""
+"""What is written beside payments: Stripe's fee, spent from the clearing account, and payouts, moved from it to the bank."""
 
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from app.books.writeback.rows import Item, move
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Verdicts, absent
 from app.clients.xero import Tenant
+from app.clients.xero_wire import Answered
 from app.core.clock import from_now, now
 from app.core.errors import Upstream
 from app.core.work import Postpone
@@ -16,10 +17,10 @@ from app.core.work import Postpone
 _OVERLAP = timedelta(minutes=15)
 
 
-async def write_fee(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
-    """Bring one fee into the books; searched for first when it may be there."""
+async def write_beside(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
+    """Bring one fee or payout into the books; searched for first when it may be there."""
     if item.unclear:
-        found = await _find(tenant, item)
+        found = await (_find_transfer if item.row["payout"] else _find_fee)(tenant, item)
         if found:
             await outcome.confirm(item, found, adopted=True)
             verdicts.done(item)
@@ -29,7 +30,7 @@ async def write_fee(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
     await _send(tenant, item, verdicts)
 
 
-async def _find(tenant: Tenant, item: Item) -> str:
+async def _find_fee(tenant: Tenant, item: Item) -> str:
     """The live bank transaction with our reference; "" when there is none.
 
     Asked by time and filtered here: a filter by Reference was seen to match nothing. Raises Upstream if not all was shown.
@@ -44,12 +45,24 @@ async def _find(tenant: Tenant, item: Item) -> str:
     return ""
 
 
+async def _find_transfer(tenant: Tenant, item: Item) -> str:
+    """The live bank transfer with our reference; "" when there is none. Xero shows them all at once."""
+    rows = await tenant.bank_transfers(since=item.row["sent_at"] - _OVERLAP)
+    return next((row.id for row in rows if row.reference == item.reference and row.status != "DELETED"), "")
+
+
+async def _put(tenant: Tenant, item: Item, key: str) -> list[Answered]:
+    request = str(item.row["request"]).encode()
+    if item.row["payout"]:
+        return await tenant.put_bank_transfer(b'{"BankTransfers":[' + request + b"]}", key)
+    return await tenant.put_bank_transaction(b'{"BankTransactions":[' + request + b"]}", key)
+
+
 async def _send(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
     key = key_for([item])
-    body = b'{"BankTransactions":[' + str(item.row["request"]).encode() + b"]}"
     await move(item, "sending", sent_at=now(), idempotency_key=key, absent_at=None)
     try:
-        answers = await tenant.put_bank_transaction(body, key)
+        answers = await _put(tenant, item, key)
     except Postpone:
         await outcome.not_taken(item)
         raise
