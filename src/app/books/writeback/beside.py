@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by, refusal, surely_not_taken
+from app.books.writeback.guard import guarded
 from app.books.writeback.keys import key_for
 from app.books.writeback.rows import Item, move
 from app.books.writeback.timing import TIMING
@@ -62,7 +63,8 @@ async def _send(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
     key = key_for([item])
     await move(item, "sending", sent_at=now(), idempotency_key=key, absent_at=None)
     try:
-        answers = await _put(tenant, item, key)
+        with guarded(tenant, [item]):
+            answers = await _put(tenant, item, key)
     except Postpone:
         await outcome.not_taken(item)
         raise
