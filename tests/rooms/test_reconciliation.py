@@ -63,3 +63,29 @@ async def test_the_poll_repeats(till: Till):
     with pytest.raises(Postpone) as planned:
         await reconciliation.poll_stripe(till.clients)
     assert timedelta(seconds=50) < planned.value.at - now() < timedelta(seconds=70)
+
+
+async def test_books_from_a_backup_find_what_they_had_written_since(till: Till):
+    """After a restore the payment is heard of again and found in Xero by its reference, not written a second time."""
+    attempt = await till.attempt(await till.invoice("100.00"))
+    await till.pay(attempt)
+    await till.hear()
+    assert 1 == len(await till.in_xero(attempt["invoice"]))
+    await db.fetch("TRUNCATE ledger_entry, ledger_transaction, write_back, payment, inbox, cursor, job CASCADE")
+    await db.fetch("ALTER TABLE attempt DISABLE TRIGGER USER")
+    await db.fetch("UPDATE attempt SET state = 'open', stripe_payment_intent_id = ''")
+    await db.fetch("ALTER TABLE attempt ENABLE TRIGGER USER")
+    await till.hear()
+    (found,) = await till.in_xero(attempt["invoice"])
+    assert ("confirmed", found["id"]) == tuple(await till.row("SELECT state, xero_id FROM write_back"))
+
+
+async def test_a_session_of_ours_that_the_books_do_not_know_is_an_alarm(till: Till):
+    """After a restore, money on a session that the backup does not have is put aside and counted, not passed over."""
+    attempt = await till.attempt(await till.invoice())
+    await till.pay(attempt)
+    await db.fetch("TRUNCATE attempt CASCADE")
+    await till.hear()
+    aside = "SELECT count(*) FROM inbox WHERE dead_at IS NOT NULL AND last_error LIKE 'A session of our own%'"
+    assert 0 < await db.fetch_value(aside)
+    assert 0 == await db.fetch_value("SELECT count(*) FROM payment")

@@ -175,6 +175,7 @@ class Till:
                 "mode": "payment",
                 "line_items": [{"price_data": item, "quantity": 1}],
                 "client_reference_id": str(attempt_id),
+                "metadata": {"payportal_attempt": str(attempt_id)},
                 "success_url": "http://localhost:9/return?cs={CHECKOUT_SESSION_ID}",
                 "expires_at": int(expires_at.timestamp()),
             }

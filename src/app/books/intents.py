@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 BRAND = "Payportal"
 # Why a write was abandoned: a person booked it, or its cause went away.
 BY_HAND, WITHDRAWN = "by_hand", "withdrawn"
+# Why a taking back waits: the payment itself waits for a person.
+PAYMENT_WAITS = "payment_waits"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _INSERT = """
@@ -36,9 +38,13 @@ ON CONFLICT ({of}, kind) DO NOTHING RETURNING id
 """
 
 
-def new_reference() -> str:
-    """A reference nobody else has: the product's name and 26 characters, fit for Xero's Reference field."""
-    number = uuid4().int
+def reference_of(stripe_account_id: str, stripe_id: str, kind: str) -> str:
+    """A reference nobody else has: the product's name and 26 characters, fit for Xero's Reference field.
+
+    Derived from what is written, so that books restored from a backup find in Xero what they had written since.
+    """
+    digest = hashlib.sha256(f"{stripe_account_id}|{stripe_id}|{kind}".encode()).digest()
+    number = int.from_bytes(digest[:17], "big")
     return f"{BRAND} " + "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
@@ -75,7 +81,8 @@ async def intend_transfer(payout: Row, connection_id: UUID) -> int | None:
     if await chosen(connection_id, "bank", payout["currency"]) is None:
         return None
     amount = Money(payout["amount_minor"], payout["currency"])
-    return await _mean((payout["merchant"], connection_id, None, None, payout["id"]), "transfer", amount)
+    of = (payout["merchant"], connection_id, None, None, payout["id"])
+    return await _mean(of, "transfer", amount, _sent(payout, "transfer"))
 
 
 async def untransfer(payout: Row) -> None:
@@ -89,7 +96,7 @@ async def untransfer(payout: Row) -> None:
         return
     amount = Money(payout["amount_minor"], payout["currency"])
     of = (payout["merchant"], written["connection"], None, None, payout["id"])
-    row_id = await _mean(of, "transfer_back", amount)
+    row_id = await _mean(of, "transfer_back", amount, _sent(payout, "transfer_back"))
     if row_id is not None:
         await park(row_id, "payout_failed")
         await jobs.ask("merchant.alert", payout["merchant"])
@@ -145,6 +152,13 @@ async def unwedge() -> int:
     return len(rows)
 
 
+async def go_on_taking_back(payment_id: UUID) -> None:
+    """The payment stands in Xero: what waited for that to take it back goes on. In the caller's transaction."""
+    reversal = await of_payment(payment_id, "reversal")
+    if reversal and reversal["state"] == "parked" and reversal["reason"] == PAYMENT_WAITS:
+        await ask_again(reversal["id"])
+
+
 async def reopen(write_back_id: int, amount: Money, reason: str) -> bool:
     """Taken back in Xero, and then its cause went away: put before the merchant with a clean sheet, to be written again."""
     async with db.transaction():
@@ -197,14 +211,19 @@ LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout WH
 
 async def _insert(payment: Row, kind: str, amount: Money) -> int | None:
     of = (payment["merchant"], payment["connection"], payment["invoice"], payment["id"], None)
-    return await _mean(of, kind, amount)
+    reference = reference_of(payment["stripe_account_id"], payment["stripe_payment_intent_id"], kind)
+    return await _mean(of, kind, amount, reference)
 
 
-async def _mean(of: tuple[UUID | None, ...], kind: str, amount: Money) -> int | None:
+def _sent(payout: Row, kind: str) -> str:
+    return reference_of(payout["stripe_account_id"], payout["stripe_payout_id"], kind)
+
+
+async def _mean(of: tuple[UUID | None, ...], kind: str, amount: Money, reference: str) -> int | None:
     """One row for each kind of a payment or a payout. `of`: merchant, connection, invoice, payment, payout."""
     async with db.transaction():
         sql = _INSERT.format(of="payment" if of[3] else "payout")
-        row_id: int | None = await db.fetch_value(sql, *of, kind, new_reference(), amount.minor, amount.currency)
+        row_id: int | None = await db.fetch_value(sql, *of, kind, reference, amount.minor, amount.currency)
         if row_id is not None:
             await freeze(row_id)
             wake("write_back", row_id)

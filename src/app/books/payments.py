@@ -142,9 +142,10 @@ async def _match(clients: Clients, account: str, intent: IntentView, session_id:
 
 
 async def _wait_for_our_own(account: str, sessions: list[SessionView]) -> None:
-    """Raises Upstream (come back) when a session may be one that we are just making; whose else it is we do not ask.
+    """Raises Upstream: come back, when a session may be one that we are just making; permanent, when it looks like ours
+    and is not in our books.
 
-    The session's own reference is only a reason to wait: it is text that anybody with that account may write.
+    The session's own reference is only a reason to wait or to tell: it is text that anybody with that account may write.
     """
     for session in sessions:
         hint = session.client_reference_id
@@ -156,6 +157,15 @@ async def _wait_for_our_own(account: str, sessions: list[SessionView]) -> None:
         )
         if waiting:
             raise Upstream("The session is not in our books yet.", code="too_early", retry_after=3)
+        if hint and hint == session.attempt and await _unknown(hint):
+            # put aside, where it is counted: our books are older than what we did (a backup was restored)
+            log.error("payment.unknown_session", attempt=hint)
+            raise Upstream("A session of our own is not in our books.", permanent=True, code="unknown_session")
+
+
+async def _unknown(attempt_id: str) -> bool:
+    """Whether this is an attempt's id, and none of ours."""
+    return not await db.fetch_value("SELECT 1 FROM attempt WHERE id::text = $1", attempt_id)
 
 
 def _ours(clients: Clients, attempt: Row, intent: IntentView) -> bool:

@@ -51,6 +51,8 @@ class SessionView:
     expires_at: datetime
     client_reference_id: str
     livemode: bool
+    # What we wrote into its metadata when we made it: the attempt's id. Anybody with that account may write it too.
+    attempt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class BalanceView:
     net: int
     currency: str
     exchange_rate: str
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,7 @@ def session_view(raw: Json) -> SessionView:
         expires_at=_epoch(raw.get("expires_at")),
         client_reference_id=_text(raw, "client_reference_id"),
         livemode=bool(raw.get("livemode")),
+        attempt=_text(_at(raw, "metadata"), "payportal_attempt"),
     )
 
 
@@ -261,6 +265,7 @@ def _balance_view(raw: Json) -> BalanceView:
         net=int(raw["net"]),
         currency=_text(raw, "currency"),
         exchange_rate="" if rate is None else str(rate),
+        created=_epoch(raw["created"]) if raw.get("created") else None,
     )
 
 
