@@ -141,3 +141,29 @@ async def test_a_dispute_in_another_currency(till: Till):
     await stripe.disputed("needs_response", minor=5100, currency="usd")
     assert 4000 == await held(payment)
     assert [] == await ledger.invariants()
+
+
+async def test_a_refund_of_a_payment_that_waits_for_a_person(till: Till):
+    """The taking back waits in sight with the payment, and follows by itself when the payment is put right."""
+    payment = await till.paid(await till.invoice())
+    parked = (
+        "UPDATE write_back SET state = 'sending'",
+        "UPDATE write_back SET state = 'parked', reason = 'unclear', next_at = NULL",
+    )
+    for step in parked:
+        await db.fetch(step)
+    await db.fetch("UPDATE write_back SET sent_at = now() - interval '1 day'")
+    stripe = await Says.of(till, payment)
+    await stripe.refunded(4000)
+    await till.work()
+    reasons = [row["reason"] for row, _ in await writeback.attention(till.merchant_id)]
+    assert ["unclear", "payment_waits"] == reasons
+    await writeback.retry(till.merchant_id, (await till.write_back(payment))["id"])
+
+    async def taken_back() -> bool:
+        return (await till.write_back(payment))["state"] == "reversed"
+
+    await till.work_until(taken_back)
+    assert [] == await till.in_xero(payment["invoice"])
+    assert [] == await writeback.attention(till.merchant_id)
+    assert [] == await ledger.invariants()

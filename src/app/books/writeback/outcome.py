@@ -99,6 +99,7 @@ async def _payment(item: Item) -> Row:
 
 async def _applied(item: Item, payment: Row, xero_id: str) -> None:
     await ledger.applied(payment, xero_id, item.money)
+    await intents.go_on_taking_back(payment["id"])
     await payments.note_exception(payment["id"], "paid_late" if payment["exception"] == "paid_late" else "")
     account = await intents.chosen(item.row["connection"], "payments", payment["currency"])
     where = f" to {account['name']}" + (f" ({account['code']})" if account["code"] else "") if account else ""

@@ -20,6 +20,10 @@ _CERTAIN = frozenset({"confirmed", "reversed", "abandoned"})
 async def settled_first(item: Item, verdicts: Verdicts) -> Row | None:
     """The write that is to be taken back, once it is certain what became of it; None when there is nothing to do now."""
     written = await intents.of_payment(item.row["payment"], "payment")
+    if written and written["state"] == "parked":
+        await _wait_for_a_person(item)
+        verdicts.done(item)
+        return None
     if written and written["state"] not in _CERTAIN:
         verdicts.later(item, from_now(TIMING.waiting), "The payment itself is not certain in Xero yet.")
         return None
@@ -28,6 +32,15 @@ async def settled_first(item: Item, verdicts: Verdicts) -> Row | None:
         verdicts.done(item)
         return None
     return written
+
+
+async def _wait_for_a_person(item: Item) -> None:
+    """Follow the payment's own write, when a person has put that right (`outcome.confirm` calls it back)."""
+    async with db.transaction():
+        await db.fetch("SELECT 1 FROM payment WHERE id = $1 FOR NO KEY UPDATE", item.row["payment"])
+        written = await intents.of_payment(item.row["payment"], "payment")
+        if written and written["state"] == "parked":
+            await outcome.park(item, intents.PAYMENT_WAITS)
 
 
 async def write_reversal(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:

@@ -79,6 +79,12 @@ REASONS: dict[str, Reason] = {
         retry=False,
         by_hand=True,
     ),
+    "payment_waits": Reason(
+        "the payment that was refunded is not certain in Xero itself",
+        "Settle the payment first; this follows by itself. If you booked the payment yourself, book the refund too and mark "
+        "this as done.",
+        by_hand=True,
+    ),
     "refund_failed": Reason(
         "a refund did not go through after the payment was taken back in Xero",
         "Try again to record the payment in Xero once more, or record it there yourself and mark this as done.",
