@@ -63,6 +63,24 @@ BEGIN
 END $body$;
 CREATE CONSTRAINT TRIGGER ledger_balanced AFTER INSERT ON ledger_entry DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW EXECUTE FUNCTION ledger_balanced();
+
+-- Two writers cannot both be the next: a chain never forks.
+ALTER TABLE audit ADD CONSTRAINT audit_chain UNIQUE (merchant, number);
+ALTER TABLE repair ADD CONSTRAINT repair_once UNIQUE (merchant, source, day_on);
+CREATE UNIQUE INDEX breach_open ON breach (kind, subject) WHERE cleared_at IS NULL;
+
+CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN RAISE EXCEPTION 'The audit trail is append-only.' USING ERRCODE = 'check_violation'; END $body$;
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
+  FOR EACH ROW EXECUTE FUNCTION audit_append_only();
+
+ALTER TABLE payout ADD CONSTRAINT payout_once UNIQUE (stripe_account_id, stripe_payout_id);
+ALTER TABLE payout_line ADD CONSTRAINT payout_line_once UNIQUE (payout, balance_transaction_id);
+-- A write is of a payment (and its invoice) or of a payout, once for each kind; UNIQUE (payment, kind) stands as before.
+ALTER TABLE write_back ADD CONSTRAINT write_back_once_of_payout UNIQUE (payout, kind);
+ALTER TABLE write_back ADD CONSTRAINT write_back_of_one
+  CHECK (CASE WHEN payout IS NULL THEN payment IS NOT NULL AND invoice IS NOT NULL ELSE payment IS NULL AND invoice IS NULL END);
+CREATE INDEX payout_list ON payout (merchant, arrives_on DESC, id);
 """
 
 
