@@ -30,7 +30,7 @@ async def faults(page: Page, name: str) -> list[str]:
     size = page.viewport_size or DESKTOP
     await page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     over = await page.evaluate(WIDER)
-    await page.set_viewport_size(size)
+    await page.set_viewport_size({"width": size["width"], "height": size["height"]})
     return [*found, *([f"{name}: {over} px wider than a small phone"] if over > 0 else [])]
 
 

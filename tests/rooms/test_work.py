@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -27,8 +28,8 @@ async def _clean() -> None:
     await db.fetch("TRUNCATE job, allowance")
 
 
-async def row(job_id: int) -> dict:
-    return dict(await db.fetch_row("SELECT * FROM job WHERE id = $1", job_id))
+async def row(job_id: int) -> Any:
+    return await db.fetch_row("SELECT * FROM job WHERE id = $1", job_id)
 
 
 async def done(_: Claim) -> None:

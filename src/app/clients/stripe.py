@@ -11,18 +11,17 @@ from typing import Any
 import httpx
 import stripe
 
+from app.clients.stripe_accounts import AccountView, account_view
 from app.clients.stripe_errors import failure
 from app.clients.stripe_webhooks import verify
 from app.clients.stripe_wire import (
     REFERENCE,
-    AccountView,
     DisputeView,
     IntentView,
     LineView,
     PayoutView,
     RefundView,
     SessionView,
-    account_view,
     dispute_view,
     intent_view,
     line_view,

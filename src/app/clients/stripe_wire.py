@@ -5,36 +5,9 @@ Amounts are Stripe's own integers with lower-case currency codes (see core.money
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-Json = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class AccountView:
-    """A connected account. `card_payments` is active, pending, restricted, rejected, unsupported or "".
-
-    `requirements` are plain dicts: what (Stripe's machine-readable description), who (user or stripe), deadline
-    (currently_due, eventually_due, past_due), reasons (why Stripe asks again, in its words).
-    """
-
-    id: str
-    card_payments: str
-    card_reasons: tuple[str, ...]
-    payouts: str
-    requirements: list[dict[str, Any]]
-    deadline: str
-    deadline_at: datetime | None
-    currency: str
-    country: str
-    livemode: bool
-    closed: bool
-
-    @property
-    def active(self) -> bool:
-        """Whether it may take cards."""
-        return self.card_payments == "active" and not self.closed
+from app.clients.stripe_fields import Json, at, epoch, id_of, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,92 +136,62 @@ class LineView:
     created: datetime
 
 
-def account_view(raw: Json) -> AccountView:
-    """From a v2 account read with configuration.merchant, requirements, defaults and identity."""
-    capabilities = _at(raw, "configuration", "merchant", "capabilities")
-    cards = _at(capabilities, "card_payments")
-    summary = _at(raw, "requirements", "summary", "minimum_deadline")
-    return AccountView(
-        id=str(raw["id"]),
-        card_payments=_text(cards, "status"),
-        card_reasons=tuple(_text(one, "code") for one in cards.get("status_details") or []),
-        payouts=_text(_at(capabilities, "stripe_balance", "payouts"), "status"),
-        requirements=[_requirement(one) for one in _at(raw, "requirements").get("entries") or []],
-        deadline=_text(summary, "status"),
-        deadline_at=_time(summary.get("time")),
-        currency=_text(_at(raw, "defaults"), "currency").upper(),
-        country=_text(_at(raw, "identity"), "country").upper(),
-        livemode=bool(raw.get("livemode")),
-        closed=bool(raw.get("closed")),
-    )
-
-
-def _requirement(raw: Json) -> dict[str, Any]:
-    errors = [_text(one, "description") or _text(one, "code") for one in raw.get("errors") or []]
-    return {
-        "what": _text(raw, "description"),
-        "who": _text(raw, "awaiting_action_from"),
-        "deadline": _text(_at(raw, "minimum_deadline"), "status"),
-        "reasons": [text for text in errors if text],
-    }
-
-
 def session_view(raw: Json) -> SessionView:
     """From a checkout session."""
     return SessionView(
         id=str(raw["id"]),
-        url=_text(raw, "url"),
-        status=_text(raw, "status"),
-        payment_status=_text(raw, "payment_status"),
-        payment_intent=_id(raw.get("payment_intent")),
+        url=text(raw, "url"),
+        status=text(raw, "status"),
+        payment_status=text(raw, "payment_status"),
+        payment_intent=id_of(raw.get("payment_intent")),
         amount_total=int(raw.get("amount_total") or 0),
-        currency=_text(raw, "currency"),
-        expires_at=_epoch(raw.get("expires_at")),
-        client_reference_id=_text(raw, "client_reference_id"),
+        currency=text(raw, "currency"),
+        expires_at=epoch(raw.get("expires_at")),
+        client_reference_id=text(raw, "client_reference_id"),
         livemode=bool(raw.get("livemode")),
-        attempt=_text(_at(raw, "metadata"), "payportal_attempt"),
+        attempt=text(at(raw, "metadata"), "payportal_attempt"),
     )
 
 
 def intent_view(raw: Json) -> IntentView:
     """From a payment intent with `latest_charge.balance_transaction` expanded."""
-    error = _at(raw, "last_payment_error")
+    error = at(raw, "last_payment_error")
     charge = raw.get("latest_charge")
     return IntentView(
         id=str(raw["id"]),
-        status=_text(raw, "status"),
+        status=text(raw, "status"),
         amount=int(raw.get("amount") or 0),
         amount_received=int(raw.get("amount_received") or 0),
-        currency=_text(raw, "currency"),
-        created=_epoch(raw.get("created")),
+        currency=text(raw, "currency"),
+        created=epoch(raw.get("created")),
         livemode=bool(raw.get("livemode")),
-        last_error=_text(error, "message"),
-        decline_code=_text(error, "decline_code") or _text(error, "code"),
-        method_type=_text(_at(error, "payment_method"), "type"),
+        last_error=text(error, "message"),
+        decline_code=text(error, "decline_code") or text(error, "code"),
+        method_type=text(at(error, "payment_method"), "type"),
         charge=charge_view(charge) if isinstance(charge, Mapping) else None,
     )
 
 
 def charge_view(raw: Json) -> ChargeView:
     """From a charge; its balance transaction counts only when expanded."""
-    details = _at(raw, "payment_method_details")
-    kind = _text(details, "type")
-    method = _at(details, kind) if kind else {}
+    details = at(raw, "payment_method_details")
+    kind = text(details, "type")
+    method = at(details, kind) if kind else {}
     balance = raw.get("balance_transaction")
     return ChargeView(
         id=str(raw["id"]),
-        payment_intent=_id(raw.get("payment_intent")),
-        status=_text(raw, "status"),
+        payment_intent=id_of(raw.get("payment_intent")),
+        status=text(raw, "status"),
         amount=int(raw.get("amount") or 0),
         amount_refunded=int(raw.get("amount_refunded") or 0),
-        currency=_text(raw, "currency"),
-        created=_epoch(raw.get("created")),
+        currency=text(raw, "currency"),
+        created=epoch(raw.get("created")),
         method_type=kind,
-        brand=_text(method, "brand"),
-        last4=_text(method, "last4"),
-        email=_text(_at(raw, "billing_details"), "email") or _text(raw, "receipt_email"),
-        receipt_url=_text(raw, "receipt_url"),
-        failure=_text(raw, "failure_message"),
+        brand=text(method, "brand"),
+        last4=text(method, "last4"),
+        email=text(at(raw, "billing_details"), "email") or text(raw, "receipt_email"),
+        receipt_url=text(raw, "receipt_url"),
+        failure=text(raw, "failure_message"),
         refunded=bool(raw.get("refunded")),
         disputed=bool(raw.get("disputed")),
         livemode=bool(raw.get("livemode")),
@@ -263,16 +206,16 @@ def _balance_view(raw: Json) -> BalanceView:
         amount=int(raw["amount"]),
         fee=int(raw["fee"]),
         net=int(raw["net"]),
-        currency=_text(raw, "currency"),
+        currency=text(raw, "currency"),
         exchange_rate="" if rate is None else str(rate),
-        created=_epoch(raw["created"]) if raw.get("created") else None,
+        created=epoch(raw["created"]) if raw.get("created") else None,
     )
 
 
 def dispute_view(raw: Json) -> DisputeView:
     """From a dispute."""
     return DisputeView(
-        str(raw["id"]), _text(raw, "status"), _text(raw, "reason"), int(raw.get("amount") or 0), _text(raw, "currency")
+        str(raw["id"]), text(raw, "status"), text(raw, "reason"), int(raw.get("amount") or 0), text(raw, "currency")
     )
 
 
@@ -281,28 +224,24 @@ REFERENCE = "payportal_refund"
 
 def refund_view(raw: Json) -> RefundView:
     """From a refund."""
-    return RefundView(
-        id=str(raw["id"]),
-        status=_text(raw, "status"),
-        amount=int(raw.get("amount") or 0),
-        currency=_text(raw, "currency"),
-        reference=_text(_at(raw, "metadata"), REFERENCE),
-        reason=_text(raw, "failure_reason") or _text(raw, "pending_reason"),
-    )
+    reference = text(at(raw, "metadata"), REFERENCE)
+    reason = text(raw, "failure_reason") or text(raw, "pending_reason")
+    amount = int(raw.get("amount") or 0)
+    return RefundView(str(raw["id"]), text(raw, "status"), amount, text(raw, "currency"), reference, reason)
 
 
 def payout_view(raw: Json) -> PayoutView:
     """From a payout."""
     return PayoutView(
         id=str(raw["id"]),
-        status=_text(raw, "status"),
+        status=text(raw, "status"),
         amount=int(raw.get("amount") or 0),
-        currency=_text(raw, "currency"),
-        created=_epoch(raw.get("created")),
-        arrives=_epoch(raw.get("arrival_date")),
+        currency=text(raw, "currency"),
+        created=epoch(raw.get("created")),
+        arrives=epoch(raw.get("arrival_date")),
         automatic=bool(raw.get("automatic")),
-        explained=_text(raw, "reconciliation_status") == "completed",
-        failure=_text(raw, "failure_message") or _text(raw, "failure_code"),
+        explained=text(raw, "reconciliation_status") == "completed",
+        failure=text(raw, "failure_message") or text(raw, "failure_code"),
         livemode=bool(raw.get("livemode")),
     )
 
@@ -313,39 +252,13 @@ def line_view(raw: Json) -> LineView:
     about = source if isinstance(source, Mapping) else {}
     return LineView(
         id=str(raw["id"]),
-        kind=_text(raw, "type"),
+        kind=text(raw, "type"),
         amount=int(raw["amount"]),
         fee=int(raw["fee"]),
         net=int(raw["net"]),
-        currency=_text(raw, "currency"),
-        source=_id(source),
-        payment_intent=_id(about.get("payment_intent")),
-        description=_text(raw, "description"),
-        created=_epoch(raw.get("created")),
+        currency=text(raw, "currency"),
+        source=id_of(source),
+        payment_intent=id_of(about.get("payment_intent")),
+        description=text(raw, "description"),
+        created=epoch(raw.get("created")),
     )
-
-
-def _at(raw: Json, *path: str) -> Json:
-    for name in path:
-        raw = raw.get(name) or {}
-    return raw
-
-
-def _text(raw: Json, name: str) -> str:
-    return str(raw.get(name) or "")
-
-
-def _id(value: Any) -> str:
-    """The id of a reference, expanded or not."""
-    return str(value["id"]) if isinstance(value, Mapping) else str(value or "")
-
-
-def _epoch(value: Any) -> datetime:
-    return datetime.fromtimestamp(int(value or 0), UTC)
-
-
-def _time(value: Any) -> datetime | None:
-    """v2 writes RFC 3339, v1 epoch seconds."""
-    if value is None:
-        return None
-    return datetime.fromisoformat(value).astimezone(UTC) if isinstance(value, str) else _epoch(value)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from app.clients.bundle import Clients
-from app.clients.stripe_wire import AccountView
+from app.clients.stripe_accounts import AccountView
 from app.core import db, jobs, live
 from app.core.clock import from_now, now
 from app.core.crypto import random_token
