@@ -78,7 +78,9 @@ class Merchant(Walker):
         """Every currency's payments go to the account of that name."""
         assert self.path == "/settings/accounts", self.text[:2000]
         forms = [form for form in Reader(self.text).forms if "/settings/accounts" in form.action]
-        form = next(form for form in forms if form.method == "post")  # with several organisations one chooses among them first
+        form = next(
+            form for form in forms if form.method == "post"
+        )  # with several organisations one chooses among them first
         value = option(self.text, account)
         chosen = {name: value for name in form.fields if name.startswith("account_")}
         self.send(form, form.fields | chosen)

@@ -107,7 +107,9 @@ class InvoicesController(Controller):
         await invoices.one(viewer.merchant_id, invoice_id)
         link = await links.of_invoice(invoice_id)
         if action not in {"replace", "save"}:
-            raise Refused("Nothing was changed: the form did not say what to do. Go back, reload the page and try again.")
+            raise Refused(
+                "Nothing was changed: the form did not say what to do. Go back, reload the page and try again."
+            )
         if link and action == "replace":
             await links.revoke(clients.keys, viewer.merchant_id, link["id"])
             return see_other(back, "Your new payment link is ready. The old one no longer works.")
