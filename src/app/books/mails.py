@@ -78,6 +78,15 @@ async def cancel(merchant_id: UUID, invoice_id: UUID | None, mail_id: UUID) -> b
         return await db.fetch_value(_CANCEL, mail_id, merchant_id, invoice_id) is not None
 
 
+async def prune(days: int = 90) -> None:
+    """Keep of old mails that they went out, when and to whom; not what they said."""
+    await db.fetch(
+        "UPDATE mail SET text = '', html = '' WHERE (text <> '' OR html <> '') "
+        "AND (sent_at < now() - make_interval(days => $1) OR cancelled_at < now() - make_interval(days => $1))",
+        days,
+    )
+
+
 async def send(clients: Clients, mail_id: UUID) -> None:
     """Hand one mail to the mail server (job mail.send). Raises Upstream for what may work later."""
     row = await db.fetch_row("SELECT * FROM mail WHERE id = $1 AND sent_at IS NULL AND cancelled_at IS NULL", mail_id)

@@ -36,6 +36,8 @@ async def _pull(clients: Clients, subject: str, _: dict[str, Any]) -> None:
 
 async def _prune(_clients: Clients, _subject: str, _: dict[str, Any]) -> None:
     await jobs.prune()
+    await inbox.prune()
+    await mails.prune()
     await limiter.prune()
     await sessions.prune()
     await identity.prune()
