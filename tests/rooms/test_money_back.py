@@ -1,14 +1,16 @@
 """Money that goes back and forth after it was paid: refunds that fail, disputes that are decided twice."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from app.books import attempts, ledger, payments, writeback
 from app.clients.stripe import Stripe
-from app.clients.stripe_wire import DisputeView
+from app.clients.stripe_wire import BalanceView, DisputeView
 from app.core import db
+from app.core.clock import date_in, now
 from tests.rooms.till import Row, Till
 
 
@@ -39,6 +41,11 @@ class Says:
             DisputeView(f"dp_{n}", status, "fraudulent", minor, currency) for n, status in enumerate(statuses)
         ]
         await self._say(replace(self._told.charge, disputed=True))
+
+    async def booked(self, at: datetime) -> None:
+        """Stripe booked the money then."""
+        balance = self._told.charge.balance or BalanceView("txn_1", 10000, 150, 9850, "gbp", "")
+        await self._say(replace(self._told.charge, balance=replace(balance, created=at)))
 
     async def _say(self, charge: Any) -> None:
         self._told = replace(self._told, charge=charge)
@@ -167,3 +174,19 @@ async def test_a_refund_of_a_payment_that_waits_for_a_person(till: Till):
     assert [] == await till.in_xero(payment["invoice"])
     assert [] == await writeback.attention(till.merchant_id)
     assert [] == await ledger.invariants()
+
+
+async def test_a_slow_payment_has_the_day_it_was_booked(till: Till):
+    """Heard of two days late, a bank debit is recorded on the day Stripe booked it."""
+    invoice_id = await till.invoice("100.00")
+    attempt = await till.attempt(invoice_id, "100.00")
+    await till.pay(attempt, card=None, bank="00012345")
+    await till.hear()
+    charge = (await till.truth())["stripe"]["charges"][-1]
+    await till.control("/_stripe/debits", {"charge": charge["id"], "outcome": "succeed"})
+    payment = await till.row("SELECT * FROM payment")
+    stripe = await Says.of(till, payment)
+    await stripe.booked(now() - timedelta(days=2))
+    await till.work()
+    (found,) = await till.in_xero(invoice_id)
+    assert date_in("Europe/London", now() - timedelta(days=2)).isoformat() == found["date"][:10]

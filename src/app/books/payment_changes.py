@@ -5,6 +5,7 @@ Every function runs inside the transaction that holds the payment's invoice, att
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.books import attempts, intents, ledger
 from app.books.machines import PAYMENT
@@ -57,8 +58,7 @@ async def _succeed(payment: Row, told: Told) -> Row:
     Also for one that we took for failed: what Stripe says now is what counts.
     """
     charge, failed = told.charge, payment["state"] == "failed"
-    slow = payment["state"] == "processing" and payment["created_at"] < payment["changed_at"]
-    paid_at = charge.created if charge and not slow else now()
+    paid_at = _paid_at(payment, charge)
     late = await db.fetch_value(
         "SELECT state IN ('expired', 'canceled') FROM attempt WHERE id = $1", payment["attempt"]
     )
@@ -83,6 +83,15 @@ async def _succeed(payment: Row, told: Told) -> Row:
     if charge is None or charge.balance is None:
         await jobs.ask("payment.fee", payment["id"], at=from_now(FEE_SOON))
     return payment
+
+
+def _paid_at(payment: Row, charge: ChargeView | None) -> datetime:
+    """When the money came, however late we heard of it: when Stripe booked it, which is days after a slow payment began."""
+    if charge is None:
+        return now()
+    slow = payment["state"] == "processing" and payment["created_at"] < payment["changed_at"]
+    booked = charge.balance.created if charge.balance else None
+    return booked or (now() if slow else charge.created)
 
 
 async def _paid_title(payment: Row) -> str:
