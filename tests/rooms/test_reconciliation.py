@@ -8,6 +8,7 @@ from app.books import reconciliation, repairs
 from app.core import db
 from app.core.clock import now
 from app.core.work import Postpone
+from app.runtime import ticks
 from tests.rooms.till import Till
 
 
@@ -59,10 +60,14 @@ async def test_one_account_that_left_does_not_hold_up_the_others(till: Till):
 
 
 async def test_the_poll_repeats(till: Till):
-    """The job plans its own next turn, a minute later."""
+    """Each account has its job, which plans its own next turn, a minute later; one that left is polled no more."""
+    await ticks.tick()
+    assert till.account == await db.fetch_value("SELECT subject FROM job WHERE kind = 'stripe.poll'")
     with pytest.raises(Postpone) as planned:
-        await reconciliation.poll_stripe(till.clients)
+        await reconciliation.poll_stripe(till.clients, till.account)
     assert timedelta(seconds=50) < planned.value.at - now() < timedelta(seconds=70)
+    await db.fetch("UPDATE stripe_account SET disconnected_at = now()")
+    await reconciliation.poll_stripe(till.clients, till.account)
 
 
 async def test_books_from_a_backup_find_what_they_had_written_since(till: Till):

@@ -29,28 +29,42 @@ FARTHEST = timedelta(days=29)
 PROCESSING_EVERY = 300
 # An account that left may be connected again; until then nothing more can be heard of a slow payment on it.
 SILENT_EVERY = 6 * 3600
+_POLLED = (
+    "SELECT merchant, stripe_account_id, created_at FROM stripe_account "
+    "WHERE stripe_account_id IS NOT NULL AND disconnected_at IS NULL"
+)
 
 
-async def poll_stripe(clients: Clients) -> None:
-    """Job stripe.poll: catch up with every connected account; always ends with Postpone."""
-    await catch_up(clients)
+async def poll_stripe(clients: Clients, stripe_account_id: str) -> None:
+    """Job stripe.poll, one for each connected account, so that none waits for another; ends with Postpone.
+
+    Ends quietly for an account that is not connected (any more); the clock plans it again when it is.
+    """
+    row = await db.fetch_row(f"{_POLLED} AND stripe_account_id = $1", stripe_account_id)
+    if row is None:
+        return
+    await _caught_up(clients, row)
     raise Postpone(from_now(EVERY), "Every minute.")
 
 
 async def catch_up(clients: Clients) -> int:
-    """Bring in what Stripe has and we have not; how many events had been lost on the way."""
-    rows = await db.fetch(
-        "SELECT merchant, stripe_account_id, created_at FROM stripe_account "
-        "WHERE stripe_account_id IS NOT NULL AND disconnected_at IS NULL ORDER BY created_at"
-    )
-    lost = 0
-    for row in rows:
-        try:
-            lost += await _one_account(clients, row)
-        except Upstream as error:
-            log.warning("stripe.poll.failed", code=error.code)
-            if error.code == "disconnected":
-                await jobs.ask("stripe.account", row["merchant"])
+    """Bring in what Stripe has and we have not, of every account; how many events had been lost on the way."""
+    return sum([await _caught_up(clients, row) for row in await db.fetch(_POLLED)])
+
+
+async def polled() -> list[str]:
+    """The accounts that are polled."""
+    return [row["stripe_account_id"] for row in await db.fetch(_POLLED)]
+
+
+async def _caught_up(clients: Clients, row: Row) -> int:
+    try:
+        lost = await _one_account(clients, row)
+    except Upstream as error:
+        log.warning("stripe.poll.failed", code=error.code)
+        if error.code == "disconnected":
+            await jobs.ask("stripe.account", row["merchant"])
+        return 0
     if lost:
         log.warning("stripe.poll.repaired", events=lost)
     return lost

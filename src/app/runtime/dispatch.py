@@ -53,7 +53,7 @@ JOBS: dict[str, Job] = {
     "merchant.alert": lambda c, s, _: alerts.tell(c, UUID(s)),
     "mail.send": lambda c, s, _: mails.send(c, UUID(s)),
     "stripe.account": lambda c, s, _: payments_setup.keep_checking(c, UUID(s)),
-    "stripe.poll": lambda c, _s, _p: reconciliation.poll_stripe(c),
+    "stripe.poll": lambda c, s, _: reconciliation.poll_stripe(c, s),
     "payment.fee": lambda c, s, _: payments.book_fee(c, UUID(s)),
     "payment.recorded": lambda c, s, _: receipts.issue(c, UUID(s)),
     "refund.send": lambda c, s, _: refunds.send(c, UUID(s)),

@@ -8,7 +8,7 @@ import contextlib
 
 import structlog
 
-from app.books import intents
+from app.books import intents, reconciliation
 from app.core import db, jobs
 
 log = structlog.get_logger()
@@ -25,11 +25,12 @@ AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'house.reconcile' AND j.subje
 
 
 async def tick() -> None:
-    """Plan the polls of every connected organisation, Stripe's poll and the house-keeping, where they are not planned."""
+    """Plan the polls of every connected organisation and Stripe account, and the house-keeping, where they are not planned."""
     for row in await db.fetch(_CONNECTED):
         await jobs.ask_each_at_least("connection.poll", row["id"], 60)
         await jobs.ask_each_at_least("connection.check", row["id"], 3600)
-    await jobs.ask_each_at_least("stripe.poll", "all", 30)
+    for account in await reconciliation.polled():
+        await jobs.ask_each_at_least("stripe.poll", account, 30)
     await jobs.ask_each_at_least("house.prune", "all", 3600)
     await jobs.ask_each_at_least("house.check", "all", 60)
     for row in await db.fetch(_RECONCILED):
