@@ -88,6 +88,12 @@ class Fleet:
             path = f"{ROOT / 'src'}:{ROOT}"
             self.doors[name] = Process(args, env=self.env | {"PYTHONPATH": path})
 
+    def supervise(self) -> None:
+        """As a supervisor does: start again what ended by itself, as a door does that finds no database at its start."""
+        for name, process in list(self.doors.items()):
+            if not process.running:
+                self.mend(name)
+
     def stop(self) -> None:
         """All of it, politely."""
         for process in self.doors.values():

@@ -85,6 +85,7 @@ def _break(running: Fleet, customers: Customers, order: Order, rng: Random, bega
     customers.start()
     paid, moved = 0, time.monotonic()
     while not trouble.over or customers.busy:
+        running.supervise()
         running.lift_limits()
         ahead = customers.paid * order.kills - trouble.killed.total() * order.payments
         if not trouble.over and (ahead >= 0 or not customers.busy):
@@ -106,6 +107,7 @@ def _break(running: Fleet, customers: Customers, order: Order, rng: Random, bega
 
 
 def _calm(running: Fleet) -> bool:
+    running.supervise()
     running.lift_limits()
     return quiet(running)
 
