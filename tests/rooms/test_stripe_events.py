@@ -51,7 +51,9 @@ async def test_an_object_that_stripe_does_not_have_is_let_go(till: Till):
 
 REFUSALS = [
     pytest.param(403, {"message": "The key lacks a permission.", "type": "invalid_request_error"}, False, id="our key"),
-    pytest.param(400, {"message": "Unknown.", "code": "parameter_unknown", "type": "invalid_request_error"}, True, id="we"),
+    pytest.param(
+        400, {"message": "Unknown.", "code": "parameter_unknown", "type": "invalid_request_error"}, True, id="we"
+    ),
 ]
 
 

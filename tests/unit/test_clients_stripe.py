@@ -6,9 +6,9 @@ import pytest
 import stripe
 
 from app.clients.stripe import Stripe
+from app.clients.stripe_accounts import account_view
 from app.clients.stripe_errors import failure
 from app.clients.stripe_webhooks import BadSignature, verify
-from app.clients.stripe_accounts import account_view
 from app.clients.stripe_wire import intent_view, session_view
 from app.core.clock import now
 from app.settings import Settings
