@@ -35,9 +35,11 @@ async def test_old_events_are_forgotten_but_for_their_hash(database: str):
 
 async def test_old_mails_are_forgotten_but_for_their_fact(database: str):
     """After 90 days of a mail that went out, only its words are gone."""
-    given = {"to": "ann@example.com", "subject": "Invoice", "text": "Hello", "html": "<p>Hello</p>", "from_name": "H"}
     for key in ("old", "new"):
-        await mails.queue("receipt", key, None, None, reply_to="", **given)
+        await mails.queue(
+            "receipt", key, None, None, to="ann@example.com", subject="Invoice", text="Hello", html="<p>Hello</p>",
+            from_name="H", reply_to="",
+        )  # fmt: skip
     await db.fetch("UPDATE mail SET sent_at = now() - interval '91 days' WHERE unique_key = 'old'")
     await mails.prune()
     rows = await db.fetch("SELECT to_addresses, text, html FROM mail ORDER BY unique_key = 'old'")
