@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from asyncpg.exceptions import UniqueViolationError
 
 from app.books import payments
 from app.books.writeback.timing import TIMING
@@ -109,5 +110,5 @@ async def test_without_the_safeguard_the_check_fails(till: Till, monkeypatch: py
     """Without this one safeguard, the same check finds a payment doubled, lost or worked on by two."""
     switch_off, check = GUARDED[name]
     await switch_off(till, monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, UniqueViolationError)):  # the next key, the reference's, may be what finds it
         await check(till)
