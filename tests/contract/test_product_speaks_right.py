@@ -70,6 +70,7 @@ SAYS = {
     "Stripe.create_refund": ("POST", "/stripe/v1/refunds", ""),
     "Stripe.refunds": ("GET", "/stripe/v1/refunds", "payment_intent="),
     "Stripe.payout": ("GET", f"/stripe/v1/payouts/{ID}", ""),
+    "Stripe.balance_lines": ("GET", "/stripe/v1/balance_transactions", "created"),
     "Stripe.payout_lines": ("GET", "/stripe/v1/balance_transactions", "payout="),
     "Stripe.events": ("GET", "/stripe/v1/events", "types"),
 }
