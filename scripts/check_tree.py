@@ -28,7 +28,7 @@ FOREIGN = re.compile(
         (
             r"(?<![\w.$}/])/(?:" + r"work|root|home|Users)/\w",
             r"/t" + r"mp/\w",
-            r"files\.pythonhosted" + r"\.org",
+            r"files\.python" + r"hosted\.org",
             r"pypi" + r"\.org",
             r"registry\.npmjs" + r"\.org",
             r"registry\.yarnpkg" + r"\.com",
