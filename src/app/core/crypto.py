@@ -32,10 +32,6 @@ class Vault:
         except InvalidToken as error:
             raise WrongKey("A stored secret cannot be read with TOKEN_KEYS.") from error
 
-    def renew(self, sealed: str) -> str:
-        """The same secret under the newest key."""
-        return self._fernet.rotate(sealed.encode()).decode()
-
 
 def derive(secret: str, purpose: str) -> bytes:
     """A 32-byte key for one purpose, so that no two uses share a key (HKDF-SHA256)."""

@@ -92,12 +92,6 @@ async def claim(table: str, row_id: int, lease: int) -> Claim | None:
     return Claim(table, row_id, row["fence"], row["attempts"], row["faults"]) if row else None
 
 
-async def holds(held: Claim) -> bool:
-    """Whether the lease is still ours, with time left: ask before anything that cannot be taken back."""
-    sql = f"SELECT 1 FROM {held.table} WHERE id = $1 AND fence = $2 AND lease_until > now()"
-    return await db.fetch_value(sql, held.id, held.fence) is not None
-
-
 def _next(table: str, at: str) -> str:
     """When a row comes next: a job that was asked for again while it was being done comes at once."""
     return f"CASE WHEN asked = asked_seen THEN {at} ELSE now() END" if table == "job" else at
