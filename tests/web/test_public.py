@@ -65,13 +65,10 @@ def test_live(site: Product) -> None:
 
 
 def test_ready(site: Product) -> None:
-    """Readiness counts the work that waits too long, and says nothing about anybody."""
+    """Readiness tells anybody whether pages are served and whether the operator should look, and nothing more."""
     page = read(site, "/health/ready")
 
-    assert 200 == page.status_code
-    assert {"ready": True, "degraded": False} == {name: page.json()[name] for name in ("ready", "degraded")}
-    assert {"inbox", "job", "write_back"} == set(page.json()["work"])
-    assert (0, {"xero": 0, "stripe": 0}) == (page.json()["breaches"], page.json()["repairs"])
+    assert (200, {"ready": True, "degraded": False}) == (page.status_code, page.json())
 
 
 def test_stylesheet(site: Product, hannah: Merchant) -> None:

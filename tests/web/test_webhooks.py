@@ -4,10 +4,12 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -214,3 +216,21 @@ def test_without_database(sandbox_server: SandboxServer, postgres: Postgres, mig
         assert 200 == xero(product, xero_body(resource)).status_code
         assert 1 == stored(postgres, product, resource)
     postgres.drop(url)
+
+
+SLOW_ROUTES = ("/webhooks/xero", "/webhooks/stripe", "/webhooks/stripe/thin")
+
+
+def trickle(url: str, path: str) -> bytes:
+    """Promise a body, send one byte of it, and wait for the answer's first line."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as line:
+        line.sendall(f"POST {path} HTTP/1.1\r\nhost: {parts.netloc}\r\ncontent-length: 100\r\n\r\nx".encode())
+        return line.recv(100).split(b"\r\n")[0]
+
+
+def test_a_body_that_never_comes_is_given_up(product: Product):
+    """Whoever sends a notification too slowly is told so, at every door, instead of holding the request open."""
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda path: trickle(product.url, path), SLOW_ROUTES))
+    assert [b"HTTP/1.1 408 Request Timeout"] * 3 == answers

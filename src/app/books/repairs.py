@@ -51,7 +51,7 @@ async def this_week(merchant_id: UUID, source: str = "xero") -> int:
 
 
 async def today() -> dict[str, int]:
-    """By source, over all merchants, for the health page."""
+    """By source, over all merchants, for the operator."""
     rows: list[Any] = await db.fetch(
         "SELECT source, sum(found)::bigint AS found FROM repair "
         "WHERE day_on = (now() AT TIME ZONE 'UTC')::date GROUP BY source"

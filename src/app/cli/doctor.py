@@ -1,17 +1,20 @@
-"""`payportal doctor`: checks the configuration and reaches everything it names, in plain words."""
+"""`payportal doctor`: checks the configuration, reaches everything it names, and says what waits for a person, in plain words."""
 
 import smtplib
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+import asyncpg
 import redis
 
+from app.books.condition import condition
 from app.clients.bundle import Clients, open_clients
 from app.core import db
 from app.core.errors import Upstream
 from app.settings import Settings, check
 
 Check = Callable[[], Awaitable[str]]
+Tell = Callable[[], Awaitable[tuple[str, str]]]
 
 
 async def examine(settings: Settings) -> int:
@@ -27,6 +30,7 @@ async def examine(settings: Settings) -> int:
     try:
         for name, probe in _checks(settings, clients):
             bad += not await _one(name, probe)
+        await _say("The work", _work)
     finally:
         await clients.close()
         await db.close_pool()
@@ -45,11 +49,27 @@ async def _one(name: str, probe: Check) -> bool:
     return True
 
 
+async def _say(name: str, tell: Tell) -> None:
+    """What is no fault of the configuration: told, and no reason to end with 1."""
+    try:
+        mark, said = await tell()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # the database's own line has said it
+        return
+    print(f"  {mark:<6} {name}: {said}")
+
+
+async def _work() -> tuple[str, str]:
+    """What the health page does not tell to everybody."""
+    now = await condition()
+    parts = [f"{name}: {one.late} late, {one.put_aside} put aside" for name, one in now.work.items()]
+    parts.append(f"invariants that do not hold: {now.breaches}")
+    parts.append(f"fetched today without a notification: {', '.join(f'{n} {c}' for n, c in now.repairs.items())}")
+    return "look" if now.degraded else "ok", "; ".join(parts) + "."
+
+
 def _checks(settings: Settings, clients: Clients) -> list[tuple[str, Check]]:
     async def database() -> str:
-        version = await db.fetch_value("SHOW server_version")
-        waiting = await db.fetch_value("SELECT count(*) FROM job WHERE dead_at IS NOT NULL")
-        return f"PostgreSQL {version}; {waiting} pieces of work put aside."
+        return f"PostgreSQL {await db.fetch_value('SHOW server_version')}."
 
     async def identity() -> str:
         return f"sign-in answers as {await clients.identity.issuer()}."

@@ -1,7 +1,8 @@
 """What both sides' handlers share: checked forms, redirects, the caller's address, one-line notices."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -80,14 +81,28 @@ async def read_form(request: AnyRequest, expected_token: str, origin: str) -> Fo
 
 
 async def _posted(request: AnyRequest) -> FormMultiDict:
-    """The body as a form, within ten seconds; a body that is none is a bad request, not a fault of ours."""
+    """The body as a form; a body that is none is a bad request, not a fault of ours."""
     try:
-        async with asyncio.timeout(SLOWEST):
+        async with _in_time():
             return await request.form()
-    except TimeoutError as error:
-        raise ClientException("The form took too long to arrive.", status_code=408) from error
     except (LookupError, UnicodeError, ValueError) as error:
         raise ClientException("The form could not be read.") from error
+
+
+async def read_body(request: AnyRequest) -> bytes:
+    """The raw body. Raises ClientException (408) when it takes longer than ten seconds to arrive."""
+    async with _in_time():
+        return await request.body()
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Nobody holds a request open by sending it slowly."""
+    try:
+        async with asyncio.timeout(SLOWEST):
+            yield
+    except TimeoutError as error:
+        raise ClientException("This took too long to arrive.", status_code=408) from error
 
 
 def check_origin(request: AnyRequest, origin: str) -> None:

@@ -2,7 +2,7 @@
 
 Any table with the `Work` columns can be worked on. A claim is a lease with a fencing number; whoever finishes must still
 hold the number. `next_at` null means that nothing is to be done. Attempts are counted before the work, so that a row that
-kills its worker is put aside (`dead_at`) after `max_faults`, seen on the health page and by the merchant.
+kills its worker is put aside (`dead_at`) after `max_faults`, seen by `payportal doctor` and by the merchant.
 """
 
 import asyncio

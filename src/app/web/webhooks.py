@@ -21,7 +21,7 @@ from app.clients.bundle import Clients
 from app.clients.stripe_webhooks import BadSignature
 from app.core import db, inbox
 from app.core.crypto import same
-from app.core.http import AnyRequest
+from app.core.http import AnyRequest, read_body
 
 LARGEST = 512 * 1024
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class WebhooksController(Controller):
     @post("/xero")
     async def xero(self, request: AnyRequest, clients: Clients) -> Empty:
         """Xero's events, one inbox row each; an empty list is the intent to receive."""
-        raw = await request.body()
+        raw = await read_body(request)
         if not signed_by_xero(raw, request.headers.get("x-xero-signature", ""), clients.settings.xero_webhook_key):
             return _answer(401)
         return await _store("xero", take_apart(raw))
@@ -46,7 +46,7 @@ class WebhooksController(Controller):
     @post("/stripe")
     async def stripe(self, request: AnyRequest, clients: Clients) -> Empty:
         """Stripe's snapshot events of connected accounts."""
-        raw = await request.body()
+        raw = await read_body(request)
         try:
             event = clients.stripe.verify_snapshot(raw, request.headers.get("stripe-signature", ""))
         except BadSignature:
@@ -56,7 +56,7 @@ class WebhooksController(Controller):
     @post("/stripe/thin")
     async def thin(self, request: AnyRequest, clients: Clients) -> Empty:
         """Stripe's thin events of accounts (v2)."""
-        raw = await request.body()
+        raw = await read_body(request)
         try:
             event = clients.stripe.verify_thin(raw, request.headers.get("stripe-signature", ""))
         except BadSignature:
