@@ -7,7 +7,6 @@ Xero asks for holds the whole organisation.
 
 import asyncio
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ import structlog
 
 from app.clients.xero_errors import failure_of_limit
 from app.core import db, limiter
-from app.core.clock import from_now, now
+from app.core.clock import from_now, monotonic, now
 from app.core.errors import Upstream
 from app.core.work import Postpone
 
@@ -118,12 +117,12 @@ class TenantGate:
         """
         if self._lane == "paper" and not await self._has_share():
             raise self._later(from_now(MINUTE.total_seconds()))
-        until = time.monotonic() + QUEUE_SECONDS[self._lane]
+        until = monotonic() + QUEUE_SECONDS[self._lane]
         while True:
             at = await self._try()
             if at is None and self._permit is not None:
                 return
-            if at is not None or time.monotonic() > until:
+            if at is not None or monotonic() > until:
                 raise self._later(at or from_now(2))
             await asyncio.sleep(random.uniform(0.05, 0.2))  # noqa: S311 - spreading the waiting needs no secrecy
 

@@ -7,7 +7,6 @@ others wait for the row's version to move. No row is locked while the network is
 
 import asyncio
 import random
-import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +17,7 @@ from app.books.broken import Broken, mark_grant_broken
 from app.clients.bundle import Clients
 from app.clients.xero_identity import TokenSet
 from app.core import db
-from app.core.clock import now
+from app.core.clock import monotonic, now
 from app.core.errors import Upstream
 
 log = structlog.get_logger()
@@ -78,7 +77,7 @@ async def access_token(clients: Clients, grant_id: UUID, refused: str = "") -> s
 
     Exactly one caller refreshes. Raises Broken when the merchant must connect again, Upstream when Xero is away.
     """
-    until = time.monotonic() + PATIENCE
+    until = monotonic() + PATIENCE
     while True:
         row = await _read(grant_id)
         token = _usable(clients, row, refused)
@@ -95,7 +94,7 @@ async def access_token(clients: Clients, grant_id: UUID, refused: str = "") -> s
         elif row["last_error"]:
             # The last try failed and the next one is not due or under way: waiting for it would only hold up a page.
             raise Upstream(row["last_error"], code="refreshing", retry_after=5)
-        if time.monotonic() > until:
+        if monotonic() > until:
             raise Upstream("Xero's access is being renewed.", code="refreshing", retry_after=5)
         await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311 - spreading the waiting needs no secrecy
 

@@ -1,7 +1,6 @@
 """Invoices: our copies of Xero's, how fresh they are, and how one is fetched again."""
 
 import asyncio
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from app.books.invoices_save import asking, payable, save
 from app.books.invoices_sync import connection_of, import_all, poll, sync
 from app.clients.bundle import Clients
 from app.core import db
-from app.core.clock import now
+from app.core.clock import monotonic, now
 from app.core.errors import NotFound, Refused, Upstream
 from app.core.work import Postpone
 

@@ -7,7 +7,6 @@ import goes on where it was.
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from app.books.invoices_save import asking, save
 from app.clients.bundle import Clients
 from app.clients.xero_wire import InvoicePage
 from app.core import db, jobs, live
-from app.core.clock import from_now, now
+from app.core.clock import from_now, monotonic, now
 from app.core.errors import Refused, Upstream
 from app.core.work import Postpone
 

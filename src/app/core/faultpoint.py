@@ -5,14 +5,16 @@ In every other run they do nothing. A door calls `configure` once; the points th
 
 import os
 import signal
+from collections.abc import Callable
 
 
 class _Plan:
-    """Which point kills, and how many times it lets the process pass before that."""
+    """Which point kills, and how many times it lets the process pass before that; or who is told of every point."""
 
     name = ""
     passes = 0
     signal = signal.SIGKILL
+    watcher: Callable[[str], None] | None = None
 
 
 def configure(app_env: str, text: str) -> None:
@@ -26,8 +28,15 @@ def configure(app_env: str, text: str) -> None:
     _Plan.signal = signal.SIGSTOP if how == "stop" else signal.SIGKILL
 
 
+def watch(watcher: Callable[[str], None] | None) -> None:
+    """Tell `watcher` of every point reached; what it raises ends the turn there. For a simulator of many processes in one."""
+    _Plan.watcher = watcher
+
+
 def faultpoint(name: str) -> None:
     """End the process as a power cut would (SIGKILL), or freeze it, if this is the armed point."""
+    if _Plan.watcher is not None:
+        _Plan.watcher(name)
     if name != _Plan.name:
         return
     if _Plan.passes > 0:

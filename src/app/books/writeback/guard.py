@@ -6,12 +6,12 @@ them. Between the budget's gate, the connection and the first byte it asks once 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 
 from app.books.writeback.rows import Fenced, Item
 from app.books.writeback.timing import TIMING
 from app.clients.xero import Tenant
 from app.core import db
+from app.core.clock import monotonic
 
 _HELD = """
 SELECT count(*) FROM write_back w JOIN unnest($1::bigint[], $2::int[]) AS held (id, fence) ON w.id = held.id
