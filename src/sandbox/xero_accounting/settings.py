@@ -55,7 +55,7 @@ def _organisation(row: Obj) -> dict[str, Any]:
         "OrganisationEntityType": "COMPANY",
         "Timezone": row["timezone"],
         "ShortCode": row["short_code"],
-        "OrganisationID": row["organisation_id"],
+        "OrganisationID": row["id"],
         "Edition": "BUSINESS",
         "Class": row["class"],
         "Addresses": [{"AddressType": "STREET", **row["address"]}],
