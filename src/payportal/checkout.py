@@ -4,18 +4,21 @@ The attempt row, with its frozen request, is committed before Stripe is called; 
 request all land on the same session.
 """
 
+import asyncio
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.books import attempts, invoices
+from app.books import attempts, invoices, payments
 from app.clients.bundle import Clients
-from app.core import db
-from app.core.errors import Refused
+from app.core import db, limiter
+from app.core.errors import Refused, Upstream
 from app.core.money import BadAmount, Money, minimum_charge, to_stripe
 from payportal.find import Found
 
+LOOKS, LOOK_SECONDS = 6, 3.0  # how often in a minute Stripe is asked about one session, and how long the page waits
 _LIVE_LINK = "SELECT active FROM pay_link WHERE invoice = $1"
 
 
@@ -41,6 +44,22 @@ async def start(clients: Clients, found: Found, amount: Money) -> str:
         build=build,
     )
     return str(attempt["session_url"])
+
+
+async def look_back(clients: Clients, found: Found) -> bool:
+    """Somebody came back from Stripe unpaid: ask there what became of the session, before its event arrives.
+
+    True when it was asked, so that what is shown must be read again; Stripe's silence keeps nobody waiting.
+    """
+    attempt = found.attempt
+    if attempt is None or attempt["state"] != "open" or attempt["failure"]:
+        return False
+    if not await limiter.take(f"look:{attempt['id']}", LOOKS, 60):
+        return False
+    with suppress(Upstream, TimeoutError):
+        async with asyncio.timeout(LOOK_SECONDS):
+            await payments.settle_session(clients, attempt["stripe_account_id"], attempt["stripe_session_id"])
+    return True
 
 
 async def expire_stale(clients: Clients, invoice_id: UUID) -> None:

@@ -44,6 +44,8 @@ class PayController(Controller):
         """The invoice as it stands, with its pay button; or what is true instead."""
         found = await _found(request, clients, token, max_age=60)
         await _note_view(found)
+        if cancelled and await checkout.look_back(clients, found):
+            found = await by_token(clients, token)
         is_now = shown(found)
         if is_now.state != "open":
             return _state(request, clients, found, is_now)

@@ -22,8 +22,8 @@ async def subjects() -> list[str]:
     return [row["subject"] for row in await db.fetch("SELECT subject FROM mail ORDER BY created_at, subject")]
 
 
-async def park(merchant_id: object, connection_id: object, number: str) -> None:
-    """A payment that Xero refused because its period is locked."""
+async def park(merchant_id: object, connection_id: object, number: str, kind: str = "payment") -> None:
+    """A payment (or its fee) that Xero refused because its period is locked."""
     invoice = await db.fetch_value(
         "INSERT INTO invoice (merchant, connection, xero_invoice_id, number, contact_name, currency) "
         "VALUES ($1, $2, $3, $3, 'Pemberley', 'GBP') RETURNING id",
@@ -41,12 +41,13 @@ async def park(merchant_id: object, connection_id: object, number: str) -> None:
     )
     await db.fetch(
         "INSERT INTO write_back (merchant, connection, invoice, payment, kind, reference, amount_minor, currency, state, "
-        "reason) VALUES ($1, $2, $3, $4, 'payment', $5, 128400, 'GBP', 'parked', 'period_locked')",
+        "reason) VALUES ($1, $2, $3, $4, $6, $5, 128400, 'GBP', 'parked', 'period_locked')",
         merchant_id,
         connection_id,
         invoice,
         payment,
         number,
+        kind,
     )
 
 
@@ -63,7 +64,7 @@ async def test_alerts(desk: Desk) -> None:
     await alerts.tell(desk.clients, signed.merchant_id)
     assert ["1 payment could not be recorded in Xero"] == await subjects()
     text = await db.fetch_value("SELECT text FROM mail")
-    assert "INV-1, £1,284.00 GBP from Pemberley" in text
+    assert "INV-1, payment of £1,284.00 GBP from Pemberley" in text
     assert "Because the period is locked in Xero." in text
 
     await park(signed.merchant_id, connection, "INV-2")
@@ -74,6 +75,21 @@ async def test_alerts(desk: Desk) -> None:
     await park(signed.merchant_id, connection, "INV-3")
     await alerts.tell(desk.clients, signed.merchant_id)
     assert 2 == len(await subjects())
+
+
+async def test_alerts_name_what_waits(desk: Desk) -> None:
+    """A fee is called a fee, and what is of several kinds is called entries."""
+    signed = await desk.sign_in()
+    choice = next(one for one in await connections.choices(desk.clients, signed.user_id) if one.name == HARROW)
+    connection = await connections.connect(desk.clients, signed.merchant_id, signed.user_id, choice.xero_connection_id)
+    await park(signed.merchant_id, connection, "INV-1", "fee")
+    await alerts.tell(desk.clients, signed.merchant_id)
+    assert ["1 fee could not be recorded in Xero"] == await subjects()
+    assert "INV-1, fee of £1,284.00 GBP\n" in await db.fetch_value("SELECT text FROM mail")
+
+    await park(signed.merchant_id, connection, "INV-2")
+    await alerts.tell(desk.clients, signed.merchant_id)
+    assert "2 entries could not be recorded in Xero" in await subjects()
 
 
 async def test_lost_organisation(desk: Desk) -> None:

@@ -42,6 +42,15 @@ async def test_newest_first(ids: tuple[UUID, UUID]) -> None:
     ]
 
 
+async def test_same_second(ids: tuple[UUID, UUID]) -> None:
+    """What Stripe dates to the whole second stands above what went before it in that second."""
+    began = datetime(2026, 11, 14, 9, 0, 5, 700_000, tzinfo=UTC)
+    await timeline.add(*ids, "started", "Payment started", at=began)
+    await timeline.add(*ids, "paid", "Paid in full", at=began.replace(microsecond=0))
+
+    assert ["Paid in full", "Payment started"] == [row["title"] for row in await timeline.of_invoice(*ids)][:2]
+
+
 async def _fail_after_line(ids: tuple[UUID, UUID]) -> None:
     async with db.transaction():
         await timeline.add(*ids, "paid", "Paid in full")

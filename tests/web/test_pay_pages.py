@@ -62,6 +62,27 @@ def test_amounts_from_the_form_are_never_believed(shop: tuple[Product, Merchant,
     assert "1,284.00 GBP" in page
 
 
+def test_a_declined_customer_who_comes_straight_back_is_told_so(shop: tuple[Product, Merchant, str], sandbox: str):
+    """Coming back from a declined card says so and that no money was taken, although no notification has come yet."""
+    _, merchant, _ = shop
+    link = merchant.pay_link("INV-2047")
+    lost = {"match": {"channel": "stripe"}, "fault": {"webhook": {"drop": True}}}
+    httpx.post(f"{sandbox}/_faults", json=lost, timeout=20).raise_for_status()
+    try:
+        customer = Customer()
+        customer.open(link)
+        customer.press("Pay")
+        assert "You have not paid yet" in httpx.get(f"{link}?cancelled=1", follow_redirects=True).text
+        customer.type_card("4000000000000002")
+        assert "declined" in customer.text
+        back = httpx.get(f"{link}?cancelled=1", follow_redirects=True).text
+    finally:
+        httpx.delete(f"{sandbox}/_faults", timeout=20).raise_for_status()
+    assert "Your payment did not go through" in back
+    assert "No money has been taken." in back
+    assert "You have not paid yet" not in back
+
+
 def test_presses_without_our_form_do_not_count(shop: tuple[Product, Merchant, str]):
     """Whoever posts without the page's token neither reaches Stripe nor uses up the customer's presses."""
     _, _, link = shop

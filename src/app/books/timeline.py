@@ -18,12 +18,15 @@ async def add(
 
 
 async def of_invoice(merchant_id: UUID, invoice_id: UUID, limit: int = 200) -> list[Any]:
-    """Lines (kind, title, detail, at), newest first; the last one says when the invoice came from Xero."""
+    """Lines (kind, title, detail, at), newest first; the last one says when the invoice came from Xero.
+
+    Stripe tells its times in whole seconds: within one, lines stand in the order in which they were written.
+    """
     return await db.fetch(
         "SELECT kind, title, detail, at FROM ("
         "  SELECT id, kind, title, detail, at FROM happening WHERE invoice = $2 AND merchant = $1"
         "  UNION ALL"
         "  SELECT 0, 'synced', 'Synced from Xero', '', created_at FROM invoice WHERE id = $2 AND merchant = $1"
-        ") AS line ORDER BY at DESC, id DESC LIMIT $3",
+        ") AS line ORDER BY date_trunc('second', at) DESC, id DESC LIMIT $3",
         merchant_id, invoice_id, limit,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from app.books.writeback.words import Reason
 from app.clients.bundle import Clients
 from app.core import brand, db
 from app.core.clock import now
-from app.core.html import environment
+from app.core.html import counted, environment
 from app.core.money import Money
 from app.merchants import business
 from app.merchants.branding import DEFAULT_COLOUR
@@ -65,13 +65,13 @@ async def _tell_broken(clients: Clients, merchant_id: UUID, people: Sequence[Row
 async def _tell_waiting(
     clients: Clients, merchant_id: UUID, people: Sequence[Row], waiting: Sequence[SimpleNamespace]
 ) -> None:
-    number = len(waiting)
-    what = "1 payment" if number == 1 else f"{number:,} payments"
+    kinds = {line.what for line in waiting}
+    what = counted(len(waiting), kinds.pop()) if len(kinds) == 1 else counted(len(waiting), "entry", "entries")
     context = {
         "subject": f"{what} could not be recorded in Xero",
+        "what": what,
         "waiting": waiting[:MOST],
-        "more": max(0, number - MOST),
-        "number": number,
+        "more": max(0, len(waiting) - MOST),
         "invoices_url": f"{clients.settings.base_url}/invoices",
     }
     newest = max(line.id for line in waiting)
@@ -82,8 +82,9 @@ def _line(row: Row, reason: Reason) -> SimpleNamespace:
     """One write that waits, as the mail names it."""
     return SimpleNamespace(
         id=row["id"],
-        invoice=row["number"] or ("A payout" if row["payout"] else "No number"),
-        customer=row["contact_name"] or "Stripe",
+        what=writeback.NAMES[row["kind"]],
+        invoice="" if row["payout"] else row["number"] or "No number",
+        customer=row["contact_name"] or "",
         amount=Money(row["amount_minor"], row["currency"]),
         reason=reason.short,
         way_out=reason.way_out,

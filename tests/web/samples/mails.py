@@ -58,11 +58,12 @@ BROKEN: Context = {
 }
 ATTENTION: Context = {
     "m": OURS,
-    "subject": "1 payment could not be recorded in Xero",
+    "subject": "11 payments could not be recorded in Xero",
     "first_name": "Hannah",
-    "number": 11,
+    "what": "11 payments",
     "waiting": [
         Thing(
+            what="payment",
             invoice="INV-2041",
             customer="Pemberley Interiors Ltd",
             amount=gbp(128400),
