@@ -30,6 +30,7 @@ class Reader(HTMLParser):
         self._form: Form | None = None
         self._button: tuple[Form, str, str, str] | None = None
         self._select = ""
+        self._first = False
         self._area = ""
         self.links: list[tuple[str, str]] = []
         self._link: list[str] | None = None
@@ -55,10 +56,10 @@ class Reader(HTMLParser):
         elif tag == "button":
             self._button = (form, name, found.get("value", ""), found.get("aria-label", ""))
         elif tag == "select":
-            self._select = name
+            self._select, self._first = name, True
             form.fields[name] = ""
-        elif tag == "option" and self._select and ("selected" in found or not form.fields[self._select]):
-            form.fields[self._select] = found.get("value", "")
+        elif tag == "option" and self._select and ("selected" in found or self._first):
+            form.fields[self._select], self._first = found.get("value", ""), False
         elif tag == "textarea":
             self._area = name
             form.fields[name] = ""
