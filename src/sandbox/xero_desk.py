@@ -6,6 +6,8 @@ rules hold here too: a bookkeeper cannot void a paid invoice either (409 with th
 
 from __future__ import annotations
 
+import re
+
 from litestar.exceptions import HTTPException
 
 from sandbox.store import Obj
@@ -16,6 +18,9 @@ from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import totals
 from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import cents, read_day
+
+# Xero adds classes every year, which its typed SDKs do not know: any word may be played.
+_CLASS = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 
 
 def refused(reason: str) -> HTTPException:
@@ -168,6 +173,43 @@ class Desk:
         for row in rows:
             self._world.store.delete("xero.connection", row["id"])
         return {"disconnected": len(rows)}
+
+    def set_plan(self, organisation: Obj, given: Obj) -> Obj:
+        """Change what the organisation pays for: its class, its edition, how many invoices it may still approve."""
+        approvals = given.get("approvals")
+        if approvals and not (approvals.isascii() and approvals.isdigit() and len(approvals) < 7):
+            raise refused("approvals is a whole number.")
+        if given.get("edition", "BUSINESS") not in ("BUSINESS", "PARTNER"):
+            raise refused("An edition is BUSINESS or PARTNER.")
+        if not _CLASS.fullmatch(given.get("class") or "STANDARD"):
+            raise refused("A class is a word in capitals.")
+        for name in ("class", "edition"):
+            if given.get(name):
+                organisation[name] = given[name]
+        if approvals is not None:
+            organisation["approvals"] = int(approvals) if approvals else None
+        return self._world.store.put("xero.organisation", organisation["id"], organisation)
+
+    def remove_user(self, organisation: Obj, given: Obj) -> Obj:
+        """Take a user's access away: their connection ends with it, and nobody is told."""
+        user = self._user(given)
+        user["tenants"] = [tenant for tenant in user["tenants"] if tenant != organisation["id"]]
+        for row in list(self._world.store.find("xero.connection", user=user["id"], tenant=organisation["id"])):
+            self._world.store.delete("xero.connection", row["id"])
+        return self._world.store.put("xero.user", user["id"], user)
+
+    def add_user(self, organisation: Obj, given: Obj) -> Obj:
+        """Give a user access to the organisation."""
+        user = self._user(given)
+        if organisation["id"] not in user["tenants"]:
+            user["tenants"].append(organisation["id"])
+        return self._world.store.put("xero.user", user["id"], user)
+
+    def _user(self, given: Obj) -> Obj:
+        for row in self._world.store.all("xero.user"):
+            if given.get("user") in (row["id"], row["email"]):
+                return row
+        raise HTTPException(status_code=404, detail="No such user.")
 
     def set_account(self, account: Obj, status: str) -> Obj:
         """Archive or restore an account."""

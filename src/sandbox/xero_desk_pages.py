@@ -27,7 +27,7 @@ def _organisation(kit: Kit, row: Obj, q: str) -> Response[str]:
     banks = [account for account in store.by("xero.account", "tenant", row["id"]) if account["type"] == "BANK"]
     return page(
         "console/organisation.html",
-        organisation=row,
+        organisation={"edition": "BUSINESS", "approvals": None, **row},
         invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
         count=len(found),
         contacts=contacts,
@@ -35,6 +35,7 @@ def _organisation(kit: Kit, row: Obj, q: str) -> Response[str]:
         themes=store.by("xero.theme", "tenant", row["id"]),
         services={service["id"]: service for service in store.by("xero.paymentservice", "tenant", row["id"])},
         connections=list(store.find("xero.connection", tenant=row["id"])),
+        users=store.all("xero.user"),
         q=q,
     )
 
