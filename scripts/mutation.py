@@ -47,9 +47,9 @@ ROOMS = {
     "signature": Room(
         "app/clients/stripe_webhooks app/web/webhooks:signed_by_xero app/core/tokens app/core/crypto "
         "app/merchants/pay_now app/core/http:read_form,_posted,check_origin",
-        "unit/test_core unit/test_signatures rooms/test_pay_now",
+        "unit/test_signatures unit/test_clients_stripe unit/test_core rooms/test_business",
     ),
-    "states": Room("app/core/states", "rooms/test_states unit/test_core unit/test_states"),
+    "states": Room("app/core/states", "rooms/test_states rooms/test_states_exact unit/test_core"),
     "ledger": Room(
         "app/books/ledger app/books/payouts",
         "rooms/test_ledger rooms/test_ledger_exact rooms/test_payments rooms/test_payouts rooms/test_refunds "
