@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.books import breaches, checks, links, repairs, stripe_check
+from app.books import access, breaches, checks, links, repairs, stripe_check
 from app.core import db
 from app.core.work import Postpone
 from app.merchants.places import home
@@ -196,6 +196,30 @@ async def test_a_poll_counts_what_it_finds(books: Books, monkeypatch: pytest.Mon
     books.new_invoice()
     await books.poll()
     assert 1 == await repairs.this_week(books.merchant_id)
+
+
+async def test_what_was_written_twice_stops_the_writes(till: Till):
+    """I9: a part payment that stands in Xero twice stops the merchant's writes, until one of the two is gone."""
+    payment = await till.paid(await till.invoice())
+    await till.work()
+    written = await till.write_back(payment)
+    async with access.tenant(till.clients, till.connection_id) as tenant:
+        await tenant.put_payments(b'{"Payments":[%s]}' % written["request"].encode(), "another key")
+    await db.fetch("UPDATE write_back SET next_at = now()")
+    await till.work()
+    assert [("I9", f"write-back {written['id']}")] == await found()
+    assert "Recorded twice in Xero" in await till.lines(payment["invoice"])
+    for job in (checks.check_books(), checks.reconcile(till.clients, till.merchant_id)):
+        await turn(job)
+        assert await breaches.stopped(till.merchant_id)
+    assert "stands in Xero twice" in (await needs(await home(till.merchant_id)))[0]
+
+    async with access.tenant(till.clients, till.connection_id) as tenant:
+        await tenant.delete_payment(written["xero_id"])
+    await turn(checks.reconcile(till.clients, till.merchant_id))
+    assert [] == await found()
+    (kept,) = await till.in_xero(payment["invoice"])
+    assert kept["id"] == (await till.write_back(payment))["xero_id"]
 
 
 def test_nights_are_spread():

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.books import reconciliation, repairs
+from app.books import ledger, reconciliation, repairs
 from app.core import db
 from app.core.clock import now
 from app.core.work import Postpone
 from app.runtime import ticks
+from tests.rooms.test_payouts import pay_out, with_bank
 from tests.rooms.till import Till
 
 
@@ -83,6 +84,41 @@ async def test_books_from_a_backup_find_what_they_had_written_since(till: Till):
     await till.hear()
     (found,) = await till.in_xero(attempt["invoice"])
     assert ("confirmed", found["id"]) == tuple(await till.row("SELECT state, xero_id FROM write_back"))
+
+
+async def test_fees_and_payouts_from_a_backup_are_not_doubled(till: Till):
+    """After a restore the fee and the payout's transfer are found in Xero by their references, not written once more."""
+    await with_bank(till)
+    attempt = await till.attempt(await till.invoice("100.00"))
+    await till.pay(attempt)
+    await pay_out(till)
+    before = await beside(till)
+    assert {"fee", "transfer"} == before.keys()
+    await db.fetch(
+        "TRUNCATE ledger_entry, ledger_transaction, write_back, payout_line, payout, payment, inbox, cursor, job CASCADE"
+    )
+    await db.fetch("ALTER TABLE attempt DISABLE TRIGGER USER")
+    await db.fetch("UPDATE attempt SET state = 'open', stripe_payment_intent_id = ''")
+    await db.fetch("ALTER TABLE attempt ENABLE TRIGGER USER")
+    await till.hear()
+    await till.hear()
+    assert before == await beside(till)
+    known = {
+        row["kind"]: row["xero_id"] for row in await db.fetch("SELECT * FROM write_back WHERE state = 'confirmed'")
+    }
+    assert before == {kind: [known[kind]] for kind in before}
+    assert [] == await ledger.invariants()
+
+
+async def beside(till: Till) -> dict[str, list[str]]:
+    """The fees and transfers of ours that stand in Xero: their ids."""
+    xero = (await till.truth())["xero"]
+    names = {"fee": "bank_transactions", "transfer": "bank_transfers"}
+    ours = {
+        kind: [one["id"] for one in xero[name] if one["reference"].startswith("Payportal ")]
+        for kind, name in names.items()
+    }
+    return {kind: ids for kind, ids in ours.items() if ids}
 
 
 async def test_a_session_of_ours_that_the_books_do_not_know_is_an_alarm(till: Till):

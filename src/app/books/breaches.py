@@ -12,14 +12,18 @@ import structlog
 
 from app.books import audit
 from app.books.ledger import Breach
-from app.core import db, live
+from app.core import db, jobs, live
+from app.core.clock import from_now
 from app.core.wake import wake
 
 log = structlog.get_logger()
 PAUSE = 60.0
+# Seconds until a mail tells of it; what clears itself before is not worth one.
+MAILED = 600.0
 PAUSED = "Paused until our records agree again."
 TOTALS = "I6 our totals are Stripe's"
 MIRROR = "I7 our copy is Xero's"
+TWICE = "I9 written once"
 
 _FOUND = """
 INSERT INTO breach (merchant, kind, subject, found_at) VALUES ($1, $2, $3, now())
@@ -35,7 +39,7 @@ async def judge(found: Sequence[Breach], covers: Callable[[Any], bool]) -> None:
     """Keep what a check found, and clear what it covers (rows of `breach` of which `covers` is true) and did not find."""
     seen = {(breach.invariant, breach.what) for breach in found}
     for breach in found:
-        await _found(breach)
+        await alarm(breach)
     for row in await open_ones():
         if covers(row) and (row["kind"], row["subject"]) not in seen:
             await _cleared(row)
@@ -54,12 +58,14 @@ async def stopped(merchant_id: UUID) -> bool:
     return await db.fetch_value(sql, merchant_id) is not None
 
 
-async def _found(breach: Breach) -> None:
+async def alarm(breach: Breach) -> None:
+    """Keep what was found; told once for as long as it does not hold."""
     async with db.transaction():
         row_id = await db.fetch_value(_FOUND, breach.merchant_id, breach.invariant, breach.what)
         if row_id is not None and breach.merchant_id is not None:
             what = {"invariant": breach.invariant, "row": breach.what}
             await audit.note(breach.merchant_id, audit.HOUSE, "breach_found", f"breach:{row_id}", what)
+            await jobs.ask("merchant.alert", breach.merchant_id, at=from_now(MAILED))
             await live.announce(breach.merchant_id)
     if row_id is not None:
         log.error(

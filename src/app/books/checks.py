@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from app.books import audit, breaches, invoices_check, ledger, repairs, stripe_check
+from app.books.writeback.twins import recheck
 from app.clients.bundle import Clients
 from app.core import db
 from app.core.clock import from_now, now
@@ -20,13 +21,14 @@ log = structlog.get_logger()
 EVERY = 300
 AGAIN = 900.0
 NIGHT = 2  # o'clock, UTC; spread over two hours
-NIGHTLY = frozenset({breaches.TOTALS, breaches.MIRROR})
+# What the five-minute check cannot see.
+ELSEWHERE = frozenset({breaches.TOTALS, breaches.MIRROR, breaches.TWICE})
 
 
 async def check_books() -> None:
     """Job house.check: the invariants of our own tables. Always ends with Postpone."""
     found = await ledger.invariants()
-    await breaches.judge(found, lambda row: row["kind"] not in NIGHTLY)
+    await breaches.judge(found, lambda row: row["kind"] not in ELSEWHERE)
     raise Postpone(from_now(EVERY), "Every five minutes.")
 
 
@@ -41,6 +43,7 @@ async def reconcile(clients: Clients, merchant_id: UUID) -> None:
         "SELECT * FROM connection WHERE merchant = $1 AND state = 'connected' AND imported_at IS NOT NULL", merchant_id
     ):
         whole = await _mirror(clients, connection) and whole
+    whole = await _once(clients, merchant_id) and whole
     raise Postpone(tonight(merchant_id) if whole else from_now(AGAIN), "Every night.")
 
 
@@ -82,6 +85,15 @@ async def _mirror(clients: Clients, connection: Any) -> bool:
     ours = {f"invoice {row['id']}" for row in rows}
     await breaches.judge(found, lambda row: row["kind"] == breaches.MIRROR and row["subject"] in ours)
     return not found
+
+
+async def _once(clients: Clients, merchant_id: UUID) -> bool:
+    """I9, of what was found twice before."""
+    try:
+        return await recheck(clients, merchant_id)
+    except (Upstream, Refused, Postpone) as error:
+        log.warning("reconcile.twins.failed", merchant=str(merchant_id), error=type(error).__name__)
+        return False
 
 
 async def _say_head(merchant_id: UUID) -> None:

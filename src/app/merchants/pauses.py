@@ -11,7 +11,11 @@ _WHY = {
     "I6": "our record of a payment and Stripe’s do not agree",
     "I7": "our copy of an invoice and Xero’s do not agree",
     "I8": "a payment was not sent to Xero",
+    "I9": "something of ours stands in Xero twice",
 }
+_GO_ON = "Customers can pay as usual, and recording goes on by itself."
+# What a person must do.
+_ACT = {"I9": "Remove one of the two in Xero; customers can pay as usual, and recording goes on soon after."}
 _OTHERWISE = "our own records of a payment do not add up"
 _ABOUT = {
     "payment": "SELECT invoice FROM payment WHERE merchant = $1 AND id::text = $2",
@@ -28,9 +32,18 @@ async def paused(merchant_id: UUID) -> tuple[str, str]:
     if not found:
         return "", ""
     first = found[0]
-    why = _WHY.get(first["kind"].split()[0], _OTHERWISE)
-    line = f"Recording in Xero is paused, because {why}. Customers can pay as usual, and recording goes on by itself."
-    kind, _, row_id = first["subject"].rpartition(" ")
+    return words(first["kind"]), await _page(merchant_id, first["subject"])
+
+
+def words(kind: str) -> str:
+    """What is paused and why, for a kind of breach."""
+    code = kind.split(maxsplit=1)[0]
+    why = _WHY.get(code, _OTHERWISE)
+    return f"Recording in Xero is paused, because {why}. {_ACT.get(code, _GO_ON)}"
+
+
+async def _page(merchant_id: UUID, subject: str) -> str:
+    kind, _, row_id = subject.rpartition(" ")
     sql = _ABOUT.get(kind)
     invoice_id = await db.fetch_value(sql, merchant_id, row_id) if sql else None
-    return line, f"/invoices/{invoice_id}" if invoice_id else "/payments"
+    return f"/invoices/{invoice_id}" if invoice_id else "/payments"

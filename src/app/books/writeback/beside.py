@@ -1,101 +1,86 @@
-"""What is written beside payments: Stripe's fee, spent from the clearing account, and payouts, moved from it to the bank."""
+"""What is written beside payments: Stripe's fees, spent from the clearing account, and payouts, moved from it to the bank.
 
-from datetime import timedelta
+Each is looked for by its reference before it is sent, also for the first time: books that were restored from a backup do not
+know what they had written since.
+"""
+
+from collections.abc import Sequence
 
 from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by, refusal, surely_not_taken
 from app.books.writeback.guard import guarded
 from app.books.writeback.keys import key_for
 from app.books.writeback.rows import Item, move
-from app.books.writeback.timing import TIMING
+from app.books.writeback.search import beside
 from app.books.writeback.verdict import Verdicts, absent
 from app.clients.xero import Tenant
 from app.clients.xero_wire import Answered
-from app.core.clock import from_now, now
+from app.core import db
+from app.core.clock import now
 from app.core.errors import Upstream
 from app.core.work import Postpone
 
-_OVERLAP = timedelta(minutes=15)
+
+async def write_beside(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
+    """Bring these fees (or one payout) of one organisation into its books; says in `verdicts` what became of each."""
+    found = await beside(tenant, items)
+    ready = [item for item in items if not await outcome.adopted(item, found.get(item.reference, []), verdicts)]
+    ready = [item for item in ready if not item.unclear or await absent(item, verdicts)]
+    if ready:
+        await _send(tenant, ready, verdicts)
 
 
-async def write_beside(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
-    """Bring one fee or payout into the books; searched for first when it may be there."""
-    if item.unclear:
-        found = await (_find_transfer if item.row["payout"] else _find_fee)(tenant, item)
-        if found:
-            await outcome.confirm(item, found, adopted=True)
-            verdicts.done(item)
-            return
-        if not await absent(item, verdicts):
-            return
-    await _send(tenant, item, verdicts)
+async def _put(tenant: Tenant, items: Sequence[Item], key: str) -> list[Answered]:
+    elements = b",".join(str(item.row["request"]).encode() for item in items)
+    if items[0].row["payout"]:
+        return await tenant.put_bank_transfer(b'{"BankTransfers":[' + elements + b"]}", key)
+    return await tenant.put_bank_transaction(b'{"BankTransactions":[' + elements + b"]}", key)
 
 
-async def _find_fee(tenant: Tenant, item: Item) -> str:
-    """The live bank transaction with our reference; "" when there is none.
-
-    Asked by time and filtered here: a filter by Reference was seen to match nothing. Raises Upstream if not all was shown.
-    """
-    rows = await tenant.bank_transactions(since=item.row["sent_at"] - _OVERLAP)
-    for row in rows:
-        if row.reference == item.reference and row.status != "DELETED":
-            return row.id
-    if len(rows) >= 1000:
-        named = await tenant.bank_transactions_by_references([item.reference])
-        return next((row.id for row in named if row.reference == item.reference and row.status != "DELETED"), "")
-    return ""
-
-
-async def _find_transfer(tenant: Tenant, item: Item) -> str:
-    """The live bank transfer with our reference; "" when there is none. Xero shows them all at once."""
-    rows = await tenant.bank_transfers(since=item.row["sent_at"] - _OVERLAP)
-    return next((row.id for row in rows if row.reference == item.reference and row.status != "DELETED"), "")
-
-
-async def _put(tenant: Tenant, item: Item, key: str) -> list[Answered]:
-    request = str(item.row["request"]).encode()
-    if item.row["payout"]:
-        return await tenant.put_bank_transfer(b'{"BankTransfers":[' + request + b"]}", key)
-    return await tenant.put_bank_transaction(b'{"BankTransactions":[' + request + b"]}", key)
-
-
-async def _send(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
-    key = key_for([item])
-    await move(item, "sending", sent_at=now(), idempotency_key=key, absent_at=None)
+async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
+    key, sent_at = key_for(items), now()
+    async with db.transaction():
+        for item in items:
+            await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
     try:
-        with guarded(tenant, [item]):
-            answers = await _put(tenant, item, key)
+        with guarded(tenant, items):
+            answers = await _put(tenant, items, key)
     except Postpone:
-        await outcome.not_taken(item)
+        await outcome.untouched(items)
         raise
     except Upstream as error:
-        await _went_wrong(item, error, verdicts)
+        await _went_wrong(tenant, items, error, verdicts)
         return
     except Exception:  # noqa: BLE001 - whatever it was, bytes may have left: unclear, never repeated
-        await _unclear(item, verdicts)
+        await outcome.all_unclear(items, verdicts)
         return
-    if len(answers) != 1:
-        await _unclear(item, verdicts)
-    elif answers[0].xero_id:
-        await outcome.confirm(item, answers[0].xero_id)
-        verdicts.done(item)
-    else:
-        reason = refusal(answers[0].errors).replace("recheck", "other")
-        await outcome.park(item, reason, " ".join(answers[0].errors))
-        verdicts.done(item)
+    if len(answers) != len(items):  # a list that does not fit is no answer at all
+        await outcome.all_unclear(items, verdicts)
+        return
+    for item, answer in zip(items, answers, strict=True):
+        await _answered(item, answer, verdicts)
 
 
-async def _went_wrong(item: Item, error: Upstream, verdicts: Verdicts) -> None:
+async def _answered(item: Item, answer: Answered, verdicts: Verdicts) -> None:
+    if answer.xero_id:
+        await outcome.confirm(item, answer.xero_id)
+        outcome.look_again(item, verdicts)
+        return
+    reason = refusal(answer.errors).replace("recheck", "other")
+    await outcome.park(item, reason, " ".join(answer.errors))
+    verdicts.done(item)
+
+
+async def _went_wrong(tenant: Tenant, items: list[Item], error: Upstream, verdicts: Verdicts) -> None:
     if surely_not_taken(error):
-        await outcome.not_taken(item)
+        await outcome.untouched(items)
         raise error
-    if error.permanent:
-        await outcome.park(item, parked_by(error), error.message)
-        verdicts.done(item)
-    else:
-        await _unclear(item, verdicts)
-
-
-async def _unclear(item: Item, verdicts: Verdicts) -> None:
-    await outcome.unclear(item)
-    verdicts.later(item, from_now(TIMING.quiet), "Xero's answer was lost.")
+    if not error.permanent:
+        await outcome.all_unclear(items, verdicts)
+    elif len(items) == 1:
+        await outcome.park(items[0], parked_by(error), error.message)
+        verdicts.done(items[0])
+    else:  # one bad element spoilt the call: each alone
+        await outcome.untouched(items)
+        for item in items:
+            await _send(tenant, [item], verdicts)

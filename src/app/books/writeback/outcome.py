@@ -1,13 +1,16 @@
 """What came of a write: confirmed, put before the merchant, or unclear. Each is one transaction under the fencing number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 
-from app.books import audit, intents, ledger, payment_xero, payments, timeline
+from app.books import audit, breaches, intents, ledger, payment_xero, payments, timeline
+from app.books.ledger import Breach
 from app.books.machines import WRITE_BACK
 from app.books.writeback.rows import Item, move
+from app.books.writeback.timing import TIMING
+from app.books.writeback.verdict import Verdicts
 from app.books.writeback.words import reason_of
 from app.core import db, jobs, live, states
 from app.core.clock import from_now
@@ -77,12 +80,50 @@ async def not_taken(item: Item) -> None:
     await move(item, "intended", sent_at=None, idempotency_key="")
 
 
+async def untouched(items: Sequence[Item]) -> None:
+    """The same, for all that left in one call."""
+    async with db.transaction():
+        for item in items:
+            await not_taken(item)
+
+
+async def all_unclear(items: Sequence[Item], verdicts: Verdicts) -> None:
+    """The answer to one call was lost: nothing is known of any of them."""
+    async with db.transaction():
+        for item in items:
+            await unclear(item)
+            verdicts.later(item, from_now(TIMING.quiet), "Xero's answer was lost.")
+
+
+async def adopted(item: Item, found: list[str], verdicts: Verdicts) -> bool:
+    """Whether Xero has it already, under one of these ids: then it is confirmed."""
+    if not found:
+        return False
+    if len(found) > 1:
+        await twice(item, found)
+    await confirm(item, found[0], adopted=True)
+    verdicts.done(item)
+    return True
+
+
+def look_again(item: Item, verdicts: Verdicts) -> None:
+    """What was sent a second time is looked at once more: the first one may have been late rather than lost."""
+    if item.unclear:
+        verdicts.later(item, from_now(TIMING.quiet), "Recorded; looking that it is there once.")
+    else:
+        verdicts.done(item)
+
+
 async def twice(item: Item, xero_ids: list[str]) -> None:
-    """Two live payments with one reference: never to happen; if it does, it is said loudly."""
+    """Two live ones with one reference: never to happen; if it does, nothing new is written until one is gone."""
     log.error("write_back.twice", id=item.claim.id, reference=item.reference, found=len(xero_ids))
     row = item.row
-    detail = f"Remove one of the payments with the reference {item.reference} in Xero."
-    await timeline.add(row["merchant"], row["invoice"], "attention", "Recorded twice in Xero", detail)
+    async with db.transaction():
+        await breaches.alarm(Breach(breaches.TWICE, row["merchant"], f"write-back {row['id']}"))
+        if row["invoice"]:
+            detail = f"Remove one of those with the reference {item.reference} in Xero."
+            await timeline.add(row["merchant"], row["invoice"], "attention", "Recorded twice in Xero", detail)
+        await jobs.ask("house.reconcile", row["merchant"], at=from_now(TIMING.twice))
 
 
 async def _payment(item: Item) -> Row:

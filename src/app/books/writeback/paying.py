@@ -24,22 +24,11 @@ async def write_payments(tenant: Tenant, items: list[Item], verdicts: Verdicts) 
     """Bring these rows of one organisation into its books; says in `verdicts` what became of each."""
     seen = await look(tenant, items)
     faultpoint("K10")
-    ready = [item for item in items if not await _adopted(item, seen, verdicts)]
+    ready = [item for item in items if not await outcome.adopted(item, seen.of(item), verdicts)]
     ready = [item for item in ready if not item.unclear or await absent(item, verdicts)]
     ready = await _payable(ready, seen, verdicts)
     if ready:
         await _send(tenant, ready, verdicts)
-
-
-async def _adopted(item: Item, seen: Seen, verdicts: Verdicts) -> bool:
-    found = seen.payments.get(item.reference, [])
-    if not found:
-        return False
-    if len(found) > 1:
-        await outcome.twice(item, found)
-    await outcome.confirm(item, found[0], adopted=True)
-    verdicts.done(item)
-    return True
 
 
 async def _payable(items: list[Item], seen: Seen, verdicts: Verdicts) -> list[Item]:
@@ -74,13 +63,13 @@ async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
             answers = await tenant.put_payments(body, key)
         faultpoint("K15")
     except Postpone:
-        await _untouched(items)
+        await outcome.untouched(items)
         raise
     except Upstream as error:
         await _went_wrong(tenant, items, error, verdicts)
         return
     except Exception:  # noqa: BLE001 - whatever it was, bytes may have left: unclear, never repeated
-        await _unclear(items, verdicts)
+        await outcome.all_unclear(items, verdicts)
         return
     await _answered(tenant, items, answers, verdicts)
 
@@ -88,33 +77,16 @@ async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
 async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnswer], verdicts: Verdicts) -> None:
     """Elements answer in the order they were sent; a list that does not fit is no answer at all."""
     if not _fits(items, answers):
-        await _unclear(items, verdicts)
+        await outcome.all_unclear(items, verdicts)
         return
     for item, answer in zip(items, answers, strict=True):
         if answer.xero_id and answer.amount == item.amount:
             await outcome.confirm(item, answer.xero_id)
-            _look_again(item, verdicts)
+            outcome.look_again(item, verdicts)
         elif answer.xero_id:
-            await _unclear([item], verdicts)
+            await outcome.all_unclear([item], verdicts)
         else:
             await _refused(tenant, item, answer, verdicts)
-
-
-def _look_again(item: Item, verdicts: Verdicts) -> None:
-    """What was sent a second time is looked at once more: the first one may have been late rather than lost."""
-    if item.unclear:
-        verdicts.later(item, from_now(TIMING.quiet), "Recorded; looking that it is there once.")
-    else:
-        verdicts.done(item)
-
-
-async def look_for_twins(tenant: Tenant, item: Item, verdicts: Verdicts) -> None:
-    """A confirmed payment that was sent twice must be in Xero once; two are told loudly."""
-    seen = await look(tenant, [item])
-    found = seen.payments.get(item.reference, [])
-    if len(found) > 1:
-        await outcome.twice(item, found)
-    verdicts.done(item)
 
 
 def _fits(items: list[Item], answers: list[PaymentAnswer]) -> bool:
@@ -141,34 +113,21 @@ async def _recheck(tenant: Tenant, item: Item, verdicts: Verdicts) -> str:
         await outcome.not_taken(item)
         verdicts.later(item, from_now(TIMING.waiting), "Looking at the invoice once more.")
         return ""
-    if await _adopted(item, seen, verdicts):
+    if await outcome.adopted(item, seen.of(item), verdicts):
         return ""
     return invoice_problem(seen.invoices[item.invoice_id], item.amount, item.money.currency) or "other"
 
 
 async def _went_wrong(tenant: Tenant, items: list[Item], error: Upstream, verdicts: Verdicts) -> None:
     if surely_not_taken(error):
-        await _untouched(items)
+        await outcome.untouched(items)
         raise error
     if not error.permanent:
-        await _unclear(items, verdicts)
+        await outcome.all_unclear(items, verdicts)
     elif len(items) == 1:
         await outcome.park(items[0], parked_by(error), error.message)
         verdicts.done(items[0])
     else:  # one bad element spoilt the call: each alone
-        await _untouched(items)
+        await outcome.untouched(items)
         for item in items:
             await _send(tenant, [item], verdicts)
-
-
-async def _untouched(items: list[Item]) -> None:
-    async with db.transaction():
-        for item in items:
-            await outcome.not_taken(item)
-
-
-async def _unclear(items: list[Item], verdicts: Verdicts) -> None:
-    async with db.transaction():
-        for item in items:
-            await outcome.unclear(item)
-            verdicts.later(item, from_now(TIMING.quiet), "Xero's answer was lost.")

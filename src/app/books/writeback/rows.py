@@ -58,14 +58,16 @@ class Item:
 
 
 _LOAD = """
-SELECT w.*, i.xero_invoice_id, i.number, c.state AS connection_state, c.xero_grant, g.version AS token_version
+SELECT w.*, i.xero_invoice_id, i.number, c.state AS connection_state, c.xero_grant, g.version AS token_version,
+  COALESCE(p.paid_at, o.created_at, w.created_at) AS moved_at
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN invoice i ON i.id = w.invoice
+LEFT JOIN payment p ON p.id = w.payment LEFT JOIN payout o ON o.id = w.payout
 LEFT JOIN xero_grant g ON g.id = c.xero_grant WHERE w.id = ANY($1)
 """
 _FOLLOW = """
 UPDATE write_back SET lease_until = now() + make_interval(secs => $2), fence = fence + 1, attempts = attempts + 1
 WHERE id IN (
-  SELECT id FROM write_back WHERE connection = $1 AND kind = 'payment' AND state = 'intended' AND sent_at IS NULL
+  SELECT id FROM write_back WHERE connection = $1 AND kind = $4 AND state = 'intended' AND sent_at IS NULL
     AND next_at <= now() AND (lease_until IS NULL OR lease_until < now())
   ORDER BY next_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING id, fence, attempts
@@ -78,9 +80,9 @@ async def load(claims: Sequence[Claim]) -> list[Item]:
     return [Item(claim, rows[claim.id]) for claim in claims]
 
 
-async def claim_followers(connection_id: UUID, room: int = LARGEST_BATCH - 1) -> list[Item]:
-    """Other due payments of the same organisation that were never sent, held like the first one."""
-    rows = await db.fetch(_FOLLOW, connection_id, TIMING.lease, room)
+async def claim_followers(connection_id: UUID, kind: str) -> list[Item]:
+    """Other due rows of this kind and organisation that were never sent, held like the first one."""
+    rows = await db.fetch(_FOLLOW, connection_id, TIMING.lease, LARGEST_BATCH - 1, kind)
     return await load([Claim("write_back", row["id"], row["fence"], row["attempts"]) for row in sorted(rows)])
 
 

@@ -1,13 +1,19 @@
 """Looking in Xero for what we may have written: by the invoice and by our Reference, filtered again on our side."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from app.books.writeback.rows import Item
 from app.clients.xero import Tenant
-from app.clients.xero_wire import XeroInvoice, XeroPayment
+from app.clients.xero_wire import XeroBankTransaction, XeroBankTransfer, XeroInvoice, XeroPayment
+from app.core.errors import Upstream
 
 _GONE = frozenset({"DELETED", "VOIDED"})
+# Xero's clock and ours, and Stripe's.
+_OVERLAP = timedelta(minutes=15)
+_PAGE, _PAGES = 1000, 50
 
 
 @dataclass(slots=True)
@@ -22,6 +28,10 @@ class Seen:
         found = self.payments.setdefault(reference, [])
         if xero_id and xero_id not in found:
             found.append(xero_id)
+
+    def of(self, item: Item) -> list[str]:
+        """The ids of the live payments with this item's reference."""
+        return self.payments.get(item.reference, [])
 
 
 async def look(tenant: Tenant, items: Sequence[Item]) -> Seen:
@@ -64,3 +74,30 @@ async def _search(tenant: Tenant, items: Sequence[Item], seen: Seen) -> None:
         item = wanted.get(payment.reference)
         if item and payment.status not in _GONE and payment.amount == item.amount:
             seen.add(payment.reference, payment.id)
+
+
+async def beside(tenant: Tenant, items: Sequence[Item]) -> dict[str, list[str]]:
+    """The live bank transactions (or transfers) with the references of these items: their ids, by reference.
+
+    Asked by time, from when the money moved, and filtered here: a filter by Reference was seen to match nothing. Raises
+    Upstream when Xero could not be asked for all of them.
+    """
+    wanted = {item.reference for item in items}
+    since = min(item.row["moved_at"] for item in items) - _OVERLAP
+    rows: Sequence[XeroBankTransaction | XeroBankTransfer]
+    rows = await (tenant.bank_transfers(since) if items[0].row["payout"] else _every(tenant, since))
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.reference in wanted and row.status not in _GONE and row.id not in found[row.reference]:
+            found[row.reference].append(row.id)
+    return found
+
+
+async def _every(tenant: Tenant, since: datetime) -> list[XeroBankTransaction]:
+    rows: list[XeroBankTransaction] = []
+    for page in range(1, _PAGES + 1):
+        shown = await tenant.bank_transactions(page=page, since=since)
+        rows += shown
+        if len(shown) < _PAGE:
+            return rows
+    raise Upstream("Xero has more bank transactions than can be looked through.", code="too_many")

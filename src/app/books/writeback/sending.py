@@ -10,10 +10,11 @@ from app.books import access, breaches, intents
 from app.books.writeback import outcome
 from app.books.writeback.beside import write_beside
 from app.books.writeback.classify import parked_by
-from app.books.writeback.paying import look_for_twins, write_payments
+from app.books.writeback.paying import write_payments
 from app.books.writeback.reversals import write_reversal
 from app.books.writeback.rows import Item, claim_followers, kept, load
 from app.books.writeback.timing import PATIENCE
+from app.books.writeback.twins import look_for_twins
 from app.books.writeback.verdict import Verdicts, quiet_until
 from app.clients.bundle import Clients
 from app.clients.xero import Tenant
@@ -25,11 +26,12 @@ from app.core.work import Claim, Postpone
 
 log = structlog.get_logger()
 _OPEN = frozenset({"intended", "sending", "unknown"})
-_CHECK = "confirmed"  # a payment that was sent twice comes back once
+_CHECK = "confirmed"  # what was sent twice comes back once
+_TOGETHER = frozenset({"payment", "fee"})
 
 
 async def send(clients: Clients, held: Claim) -> None:
-    """Work on a claimed write-back; with it, up to 39 other due payments of the same organisation.
+    """Work on a claimed write-back; with it, up to 39 other due ones of its kind and organisation.
 
     Raises Postpone or Upstream for the row that was claimed; the others are given back here.
     """
@@ -39,8 +41,8 @@ async def send(clients: Clients, held: Claim) -> None:
     faultpoint("K07")
     if leader.row["state"] == "intended" and not leader.unclear and await breaches.stopped(leader.row["merchant"]):
         raise Postpone(from_now(breaches.PAUSE), breaches.PAUSED)
-    fresh = leader.row["kind"] == "payment" and leader.row["state"] == "intended" and not leader.unclear
-    followers = await claim_followers(leader.row["connection"]) if fresh else []
+    kind, fresh = leader.row["kind"], leader.row["state"] == "intended" and not leader.unclear
+    followers = await claim_followers(leader.row["connection"], kind) if fresh and kind in _TOGETHER else []
     verdicts = Verdicts()
     items = [leader, *followers]
     try:
@@ -87,7 +89,7 @@ async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
     elif kind == "payment":
         await write_payments(tenant, ready, verdicts)
     elif kind in {"fee", "transfer"}:
-        await write_beside(tenant, ready[0], verdicts)
+        await write_beside(tenant, ready, verdicts)
     else:
         await write_reversal(tenant, ready[0], verdicts)
 

@@ -8,7 +8,7 @@ class Timing:
     """Seconds. Quiet: how long nothing is asked after a lost answer. Apart: between two absences before sending again.
 
     Leave: within what time of being marked as `sending` a write's bytes must leave, far less than quiet and apart; answer:
-    how long the database may take to say that the rows are ours.
+    how long the database may take to say that the rows are ours. Twice: until what was found twice is looked at again.
     """
 
     quiet: float = 120
@@ -19,6 +19,7 @@ class Timing:
     waiting: float = 30
     leave: float = 20
     answer: float = 5
+    twice: float = 900
 
 
 TIMING = Timing()
