@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,21 +107,19 @@ class Fleet:
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
         """Rows of one statement; raises when the database is away."""
-
-        async def ask() -> list[dict[str, Any]]:
-            connection = await asyncpg.connect(self.postgres.dsn, timeout=5)
-            try:
-                return [dict(row) for row in await connection.fetch(statement)]
-            finally:
-                await connection.close()
-
-        return asyncio.run(ask())
+        return [dict(row) for row in asyncio.run(self._with(lambda it: it.fetch(statement)))]
 
     def lift_limits(self) -> None:
         """As if a minute had passed at Xero, if the database is there."""
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            for statement in LIFT.split("; "):
-                self.sql(statement)
+            asyncio.run(self._with(lambda it: it.execute(LIFT)))
+
+    async def _with(self, do: Callable[[Any], Awaitable[Any]]) -> Any:
+        connection = await asyncpg.connect(self.postgres.dsn, timeout=5)
+        try:
+            return await do(connection)
+        finally:
+            await connection.close()
 
     def _kill_postgres(self) -> None:
         info = self.postgres._server.get_postmaster_info()

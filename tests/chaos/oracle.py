@@ -63,7 +63,7 @@ SELECT state, reason, count(*) AS n FROM write_back WHERE kind = 'payment' AND s
 def _acknowledged(fleet: Fleet) -> set[str]:
     """Stripe's events that somebody answered with 200: each must have a row, whatever was killed since."""
     url = f"{fleet.sandbox.url}/_webhooks"
-    rows = httpx.get(url, params={"channel": "stripe"}, timeout=60).raise_for_status().json()
+    rows = httpx.get(url, params={"channel": "stripe"}, timeout=600).raise_for_status().json()
     return {row["meta"]["event"] for row in rows if row["state"] == "delivered"}
 
 
@@ -80,9 +80,8 @@ def _books(fleet: Fleet, charges: int) -> list[str]:
 
 def quiet(fleet: Fleet) -> bool:
     """Whether nothing is under way any more: every charge is ours, every write is certain, no event waits."""
-    known = truth(fleet.sandbox.url)
     open_rows = fleet.sql(
         "SELECT (SELECT count(*) FROM inbox WHERE next_at IS NOT NULL) "
         "+ (SELECT count(*) FROM write_back WHERE next_at IS NOT NULL) AS n, (SELECT count(*) FROM payment) AS payments"
     )[0]
-    return bool(not open_rows["n"] and open_rows["payments"] == _charged(known).total())
+    return not open_rows["n"] and open_rows["payments"] == _charged(truth(fleet.sandbox.url)).total()

@@ -10,7 +10,7 @@ from random import Random
 
 import httpx
 
-from tests.chaos.customers import Invoice, open_shop, press_pay
+from tests.chaos.customers import Invoice, browser, open_shop, press_pay
 from tests.chaos.fleet import Fleet, fleet, until
 from tests.chaos.oracle import judge, quiet
 from tests.world import truth
@@ -25,11 +25,17 @@ def pay(running: Fleet, invoice: Invoice, amount: str) -> None:
     def pressed() -> bool:
         nonlocal session
         running.lift_limits()
-        session = press_pay(invoice.link, amount)
+        session = pressed_pay(invoice, amount)
         return bool(session)
 
     assert until(pressed, 60), "nobody could press Pay"
     at_stripe(running, session)
+
+
+def pressed_pay(invoice: Invoice, amount: str) -> str:
+    """The session of one customer, or ""."""
+    with browser() as http:
+        return press_pay(http, invoice.link, amount)
 
 
 def at_stripe(running: Fleet, session: str) -> None:
@@ -64,7 +70,7 @@ def worker_killed(running: Fleet, invoice: Invoice) -> float:
     """Seconds from the death of a worker that waits for Xero with a payment in hand to that payment in Xero."""
     before = recorded(running)
     rule = {"match": {"method": "GET", "path": "/xero/api/*/Invoices/*"}, "fault": {"delay": 8}, "times": 1}
-    session = press_pay(invoice.link, invoice.amounts.pop())
+    session = pressed_pay(invoice, invoice.amounts.pop())
     running.kill("worker 2")
     httpx.post(f"{running.sandbox.url}/_faults", json=rule, timeout=30).raise_for_status()
     at_stripe(running, session)
@@ -89,7 +95,7 @@ def postgres_killed(running: Fleet) -> float:
 
 def deaf_for_days(running: Fleet, invoices: list[Invoice]) -> float:
     """Seconds to catch up after four days in which the product was down and no webhook ever came."""
-    sessions = [press_pay(one.link, one.amounts.pop()) for one in invoices]
+    sessions = [pressed_pay(one, one.amounts.pop()) for one in invoices]
     for name in ("web", "worker 1", "worker 2", "clock"):
         running.kill(name)
     url = running.sandbox.url

@@ -19,13 +19,17 @@ STALLED = 180.0
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: the seed of every choice, how many payments and kills, and how calm it is between two kills."""
+    """What is asked for: the seed of every choice, how many payments and kills, and how calm it is between two kills.
+
+    `crowd` customers pay at the same time, each with a `pause` after every try.
+    """
 
     seed: int = 1
     payments: int = 60
     kills: int = 12
-    between: float = 2.0
-    pause: float = 0.5
+    between: float = 1.0
+    crowd: int = 12
+    pause: float = 0.1
     patience: float = 240.0
 
 
@@ -69,7 +73,7 @@ def run(order: Order, **settings: bool) -> Report:
         began = time.monotonic()
         invoices = open_shop(running, order.payments, rng)
         say(began, f"{len(invoices)} invoices of 3 organisations are open")
-        trouble = _break(running, Customers(running, invoices, order.pause), order, rng, began)
+        trouble = _break(running, Customers(running, invoices, order.crowd, order.pause), order, rng, began)
         settled = until(lambda: _calm(running), order.patience, 2)
         report = Report(order, trouble.killed.total(), judge(running), settled)
         say(began, f"{'quiet' if settled else 'not quiet'}; killed {dict(trouble.killed)}")

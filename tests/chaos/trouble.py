@@ -58,7 +58,7 @@ class Trouble:
         """Spoil some answers, then kill something, wait a moment and start it again."""
         for _ in range(self._rng.randrange(3)):
             self._spoil()
-        target, pause = self._plan.pop(), self._rng.uniform(0.1, 2.0)
+        target, pause = self._plan.pop(), self._rng.uniform(0.1, 1.0)
         self._fleet.kill(target)
         self.killed[target] += 1
         time.sleep(pause)

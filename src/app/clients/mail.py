@@ -5,6 +5,7 @@ Only a mail server on this machine that wants no password may do without: an off
 
 import ssl
 from email.message import EmailMessage
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -42,7 +43,7 @@ class Mailer:
                 password=unquote(self._url.password) if self._url.password else None,
                 use_tls=secure,
                 start_tls=False if secure else self._needs_tls,
-                tls_context=ssl.create_default_context(),
+                tls_context=_trusted(),
                 timeout=TIMEOUT,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -57,3 +58,9 @@ class Mailer:
             raise Upstream(
                 f"The mail server failed ({type(error).__name__}).", code="no_answer", unknown=True
             ) from error
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates this machine trusts, read once: that takes long enough to hold up everything else on the loop."""
+    return ssl.create_default_context()
