@@ -10,6 +10,7 @@ import pytest
 from app.books import access, breaches, checks, links, repairs, stripe_check
 from app.core import db
 from app.core.work import Postpone
+from app.merchants import alerts
 from app.merchants.places import home
 from app.merchants.troubles import needs
 from tests.fixtures.sandbox import SandboxServer
@@ -108,6 +109,23 @@ async def test_the_merchant_is_told(till: Till):
     words, href = await needs(await home(till.merchant_id))
     assert words.startswith("Recording in Xero is paused")
     assert f"/invoices/{invoice_id}" == href
+
+
+async def test_a_mail_tells_of_a_breach_once(till: Till):
+    """A breach that still stands when its job comes is told to the merchant's people once; one that cleared is not."""
+    await db.fetch("UPDATE app_user SET email = 'hannah@example.com'")
+    payment = await till.paid(await till.invoice())
+    for amount in (4001, 4001, 4000):
+        await db.fetch("UPDATE payment SET amount_minor = $1", amount)
+        await turn(checks.check_books())
+        (job,) = await db.fetch("SELECT subject FROM job WHERE kind = 'breach.alert'")
+        await alerts.tell_breach(till.clients, int(job["subject"]))
+    (mail,) = await db.fetch("SELECT * FROM mail")
+    assert "Recording in Xero is paused" == mail["subject"]
+    assert f"/invoices/{payment['invoice']}" in mail["text"]
+    await db.fetch("DELETE FROM mail")
+    await alerts.tell_breach(till.clients, int(job["subject"]))
+    assert 0 == await db.fetch_value("SELECT count(*) FROM mail")
 
 
 async def test_stripes_totals(till: Till, monkeypatch: pytest.MonkeyPatch):

@@ -52,6 +52,12 @@ async def open_ones(merchant_id: UUID | None = None) -> list[Any]:
     )
 
 
+async def open_one(breach_id: int) -> Any | None:
+    """A merchant's breach, if it still stands."""
+    sql = "SELECT * FROM breach WHERE id = $1 AND cleared_at IS NULL AND merchant IS NOT NULL"
+    return await db.fetch_row(sql, breach_id)
+
+
 async def stopped(merchant_id: UUID) -> bool:
     """Whether nothing new may be written to this merchant's books."""
     sql = "SELECT 1 FROM breach WHERE merchant = $1 AND cleared_at IS NULL LIMIT 1"
@@ -65,7 +71,7 @@ async def alarm(breach: Breach) -> None:
         if row_id is not None and breach.merchant_id is not None:
             what = {"invariant": breach.invariant, "row": breach.what}
             await audit.note(breach.merchant_id, audit.HOUSE, "breach_found", f"breach:{row_id}", what)
-            await jobs.ask("merchant.alert", breach.merchant_id, at=from_now(MAILED))
+            await jobs.ask("breach.alert", row_id, at=from_now(MAILED))
             await live.announce(breach.merchant_id)
     if row_id is not None:
         log.error(

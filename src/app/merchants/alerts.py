@@ -1,6 +1,6 @@
-"""Mails to the merchant's own people when something needs them: a write that Xero will not accept, a lost organisation.
+"""Mails to the merchant's own people when something needs them: a write that Xero will not accept, a lost organisation, a breach.
 
-Asked for by the job `merchant.alert`; the same trouble is told once. Switched off under Settings, Accounts.
+Asked for by the jobs `merchant.alert` and `breach.alert`; the same trouble is told once. Switched off under Settings, Accounts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from jinja2 import Environment
 
-from app.books import mails, writeback
+from app.books import breaches, mails, writeback
 from app.books.broken import WORDS
 from app.books.writeback.words import Reason
 from app.clients.bundle import Clients
@@ -19,7 +19,7 @@ from app.core import brand, db
 from app.core.clock import now
 from app.core.html import counted, environment
 from app.core.money import Money
-from app.merchants import business
+from app.merchants import business, pauses
 from app.merchants.branding import DEFAULT_COLOUR
 
 Row = Mapping[str, Any]
@@ -48,6 +48,20 @@ async def tell(clients: Clients, merchant_id: UUID) -> None:
     waiting = [_line(row, reason) for row, reason in found if row["reason"] not in {"disconnected", "scope"}]
     if waiting:
         await _tell_waiting(clients, merchant_id, people, waiting)
+
+
+async def tell_breach(clients: Clients, breach_id: int) -> None:
+    """Job breach.alert: one mail about a breach that still stands; nothing when the merchant wants none."""
+    breach = await breaches.open_one(breach_id)
+    if breach is None or not (await business.one(breach["merchant"]))["mail_on_trouble"]:
+        return
+    context = {
+        "subject": "Recording in Xero is paused",
+        "happened": pauses.words(breach["kind"]),
+        "page_url": clients.settings.base_url + await pauses.page_of(breach),
+    }
+    people = await db.fetch(_PEOPLE, breach["merchant"])
+    await _queue(clients, "paused", str(breach_id), breach["merchant"], people, context)
 
 
 async def _tell_broken(clients: Clients, merchant_id: UUID, people: Sequence[Row], connection: Row) -> None:

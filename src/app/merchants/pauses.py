@@ -1,5 +1,6 @@
 """A breach in the merchant's words: what is paused, why, and which invoice it is about."""
 
+from typing import Any
 from uuid import UUID
 
 from app.books import breaches
@@ -32,7 +33,7 @@ async def paused(merchant_id: UUID) -> tuple[str, str]:
     if not found:
         return "", ""
     first = found[0]
-    return words(first["kind"]), await _page(merchant_id, first["subject"])
+    return words(first["kind"]), await page_of(first)
 
 
 def words(kind: str) -> str:
@@ -42,8 +43,9 @@ def words(kind: str) -> str:
     return f"Recording in Xero is paused, because {why}. {_ACT.get(code, _GO_ON)}"
 
 
-async def _page(merchant_id: UUID, subject: str) -> str:
-    kind, _, row_id = subject.rpartition(" ")
+async def page_of(breach: Any) -> str:
+    """The page of the invoice it is about; the payments, when it is about none."""
+    kind, _, row_id = breach["subject"].rpartition(" ")
     sql = _ABOUT.get(kind)
-    invoice_id = await db.fetch_value(sql, merchant_id, row_id) if sql else None
+    invoice_id = await db.fetch_value(sql, breach["merchant"], row_id) if sql else None
     return f"/invoices/{invoice_id}" if invoice_id else "/payments"

@@ -51,6 +51,7 @@ JOBS: dict[str, Job] = {
     "invoice.changed": lambda c, s, _: checkout.expire_stale(c, UUID(s)),
     "link.publish": lambda c, s, _: links.publish(c, UUID(s)),
     "merchant.alert": lambda c, s, _: alerts.tell(c, UUID(s)),
+    "breach.alert": lambda c, s, _: alerts.tell_breach(c, int(s)),
     "mail.send": lambda c, s, _: mails.send(c, UUID(s)),
     "stripe.account": lambda c, s, _: payments_setup.keep_checking(c, UUID(s)),
     "stripe.poll": lambda c, s, _: reconciliation.poll_stripe(c, s),

@@ -74,6 +74,14 @@ ATTENTION: Context = {
     "more": 10,
     "invoices_url": "https://app.example.com/invoices",
 }
+PAUSED: Context = {
+    "m": OURS,
+    "subject": "Recording in Xero is paused",
+    "first_name": "Hannah",
+    "happened": "Recording in Xero is paused, because something of ours stands in Xero twice. Remove one of the two in Xero; "
+    "customers can pay as usual, and recording goes on soon after.",
+    "page_url": "https://app.example.com/invoices/5b1d",
+}
 NEW_LINK: Context = {
     "m": REQUEST["m"],
     "subject": "New link for invoice INV-2041 from Harrow & Finch Joinery",
@@ -88,6 +96,7 @@ PAGES: dict[str, dict[str, Context]] = {
         ("payment_failed", FAILED),
         ("connection_broken", BROKEN),
         ("attention", ATTENTION),
+        ("paused", PAUSED),
         ("new_link", NEW_LINK),
     )
     for kind in ("html", "txt")
