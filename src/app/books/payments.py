@@ -150,8 +150,8 @@ async def _wait_for_our_own(account: str, sessions: list[SessionView]) -> None:
     for session in sessions:
         hint = session.client_reference_id
         waiting = await db.fetch_value(
-            "SELECT 1 FROM attempt WHERE stripe_account_id = $1 AND id::text = $2 AND stripe_session_id IS NULL "
-            "AND created_at > now() - interval '1 hour'",
+            "SELECT 1 FROM attempt WHERE stripe_account_id = $1 AND idempotency_key = 'attempt-' || $2 "
+            "AND stripe_session_id IS NULL AND created_at > now() - interval '1 hour'",
             account,
             hint,
         )
@@ -165,7 +165,7 @@ async def _wait_for_our_own(account: str, sessions: list[SessionView]) -> None:
 
 async def _unknown(attempt_id: str) -> bool:
     """Whether this is an attempt's id, and none of ours."""
-    return not await db.fetch_value("SELECT 1 FROM attempt WHERE id::text = $1", attempt_id)
+    return not await db.fetch_value("SELECT 1 FROM attempt WHERE idempotency_key = 'attempt-' || $1", attempt_id)
 
 
 def _ours(clients: Clients, attempt: Row, intent: IntentView) -> bool:
