@@ -5,6 +5,8 @@ The fixtures stand in tests/fixtures/, one noun per file.
 
 import signal
 
+from hypothesis import settings
+
 pytest_plugins = [
     "tests.fixtures.offline",
     "tests.fixtures.database",
@@ -17,5 +19,8 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """Being told to stop is like Ctrl-C: fixtures are torn down, and no server is left behind."""
+    """Being told to stop is like Ctrl-C: fixtures are torn down, and no server is left behind. Hypothesis is steady."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # the same examples in every run, and none fails because the machine is busy
+    settings.register_profile("steady", deadline=None, derandomize=True)
+    settings.load_profile("steady")

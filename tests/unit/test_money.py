@@ -24,6 +24,7 @@ from app.core.money import (
     stripe_exponent,
     to_stripe,
 )
+from sandbox import stripe_money
 
 CURRENCIES = sorted({*ZERO, *THREE, *STRIPE_ZERO, *STRIPE_THREE, *STRIPE_WHOLE_HUNDREDS, *STRIPE_MINIMUM, "HUF", "TWD"})
 currencies = st.sampled_from(CURRENCIES)
@@ -100,14 +101,14 @@ def test_xero_is_never_asked_for_more_than_is_due(due: Decimal, currency: str):
 @pytest.mark.parametrize("text", ["1.005", "0.001", "1e-3"])
 def test_a_fraction_of_a_penny_is_refused(text: str):
     """An amount that the currency cannot say is refused, not rounded."""
-    with pytest.raises(BadAmount):
+    with pytest.raises(BadAmount, match=rf"^{text} cannot be written exactly in GBP\.$"):
         from_decimal(text, "GBP")
 
 
 def test_currencies_do_not_mix():
     """Pounds and dollars are neither added nor subtracted."""
     for wrong in (lambda: Money(1, "GBP") + Money(1, "USD"), lambda: Money(1, "GBP") - Money(1, "USD")):
-        with pytest.raises(BadAmount):
+        with pytest.raises(BadAmount, match=r"^Cannot mix GBP and USD\.$"):
             wrong()
 
 
@@ -117,9 +118,21 @@ def test_the_smallest_charge_can_be_charged(currency: str):
     assert STRIPE_MINIMUM[currency] == to_stripe(minimum_charge(currency))
 
 
-def test_the_smallest_charge_where_stripe_names_none():
-    """Where Stripe names no minimum, one minor unit is the least."""
-    assert Money(1, "BHD") == minimum_charge("BHD")
+@pytest.mark.parametrize(
+    ("minor", "currency"), [(1, "RUR"), (10, "BHD"), (100, "MGA"), (1, "ISK"), (1, "UGX"), (10, "LYD"), (1, "XPF")]
+)
+def test_the_smallest_charge_where_stripe_names_none(minor: int, currency: str):
+    """Where Stripe names no minimum, the smallest amount that can be said to it is the least."""
+    assert Money(minor, currency) == minimum_charge(currency)
+    assert to_stripe(minimum_charge(currency)) > 0
+
+
+def test_our_tables_are_stripes():
+    """Digits, roundings and minimums are those of the sandbox, which is held to Stripe's published ones."""
+    assert (stripe_money.ZERO_DECIMAL, stripe_money.THREE_DECIMAL) == (STRIPE_ZERO, STRIPE_THREE)
+    assert stripe_money.WHOLE_SENT_AS_HUNDREDTHS == STRIPE_WHOLE_HUNDREDS
+    published = {code: int(least.scaleb(stripe_exponent(code))) for code, least in stripe_money.MINIMUM.items()}
+    assert published == STRIPE_MINIMUM
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,8 @@ async def page(request: AnyRequest) -> dict[str, Any]:
 async def form(body: bytes, headers: Mapping[str, str] = {}) -> tuple[int, Any]:
     """Post a form to the page: the status, and what was read or said."""
     sent = {"content-type": "application/x-www-form-urlencoded"} | dict(headers)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Litestar([page])), base_url=ORIGIN) as client:
+    app: Any = Litestar([page])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         answer = await client.post("/", content=body, headers=sent)
         told = answer.json()
         return answer.status_code, told if answer.status_code == 200 else told["detail"]

@@ -17,9 +17,10 @@ STRIPE_THREE = frozenset("BHD JOD KWD OMR TND".split())
 STRIPE_WHOLE_HUNDREDS = frozenset({"ISK", "UGX"})
 # Smallest charge in Stripe's wire units (settlement-currency rule; docs.stripe.com/currencies#minimum).
 STRIPE_MINIMUM = {
-    "USD": 50, "AED": 200, "AUD": 50, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
-    "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50,
-    "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000, "ZAR": 50,
+    "USD": 50, "AED": 200, "ARS": 50, "AUD": 50, "BRL": 50, "CAD": 50, "CHF": 50, "COP": 50, "CZK": 1500, "DKK": 250,
+    "EUR": 50, "GBP": 30, "HKD": 400, "HUF": 17500, "IDR": 50, "ILS": 50, "INR": 50, "JPY": 50, "KRW": 50, "MXN": 1000,
+    "MYR": 200, "NOK": 300, "NZD": 50, "PHP": 50, "PLN": 200, "RON": 200, "RUB": 50, "SEK": 300, "SGD": 50, "THB": 1000,
+    "ZAR": 50,
 }  # fmt: skip
 
 
@@ -75,12 +76,7 @@ def from_decimal(amount: Decimal | str | int, currency: str) -> Money:
 def to_stripe(money: Money) -> int:
     """The integer Stripe expects; raises BadAmount when Stripe cannot take this amount exactly."""
     scaled = money.decimal.scaleb(stripe_exponent(money.currency))
-    exact = scaled == scaled.to_integral_value()
-    if money.currency in STRIPE_WHOLE_HUNDREDS:
-        exact = exact and int(scaled) % 100 == 0
-    if money.currency in STRIPE_THREE:
-        exact = exact and int(scaled) % 10 == 0
-    if not exact:
+    if scaled % _step(money.currency):
         raise BadAmount(f"{money.decimal} {money.currency} cannot be paid by card exactly.")
     return int(scaled)
 
@@ -92,9 +88,13 @@ def from_stripe(amount: int, currency: str) -> Money:
 
 
 def minimum_charge(currency: str) -> Money:
-    """The smallest amount a card can be charged in this currency (one minor unit where Stripe names none)."""
-    least = STRIPE_MINIMUM.get(currency)
-    return from_stripe(least, currency) if least else Money(1, currency)
+    """The smallest amount a card can be charged in this currency (the smallest Stripe can say where it names none)."""
+    return from_stripe(STRIPE_MINIMUM.get(currency) or _step(currency), currency)
+
+
+def _step(currency: str) -> int:
+    """What each of Stripe's integers is a multiple of."""
+    return 100 if currency in STRIPE_WHOLE_HUNDREDS else 10 if currency in STRIPE_THREE else 1
 
 
 @lru_cache(maxsize=4096)
