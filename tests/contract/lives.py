@@ -210,10 +210,9 @@ async def rare_days(till: Till) -> None:
 
 async def refunded_and_paid_out(till: Till) -> None:
     """A refund and a payout's transfer, both with their answer lost."""
-    bank = next(
-        one for one in await accounts.bank_accounts(till.clients, till.connection_id) if "bank" in one.name.lower()
-    )
-    await accounts.choose(till.clients, till.merchant_id, till.connection_id, "bank", "GBP", bank.id)
+    known = await accounts.chart(till.clients, till.connection_id)
+    bank = next(one for one in known.banks if "bank" in one.name.lower())
+    await accounts.choose(till.merchant_id, till.connection_id, known, "bank", "GBP", bank.id)
     payment = await till.row("SELECT id FROM payment LIMIT 1")
     await refunds.ask(till.merchant_id, payment["id"], Money(500, "GBP"), "Hannah Finch", uuid4())
     await till.hear()

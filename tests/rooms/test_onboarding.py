@@ -45,8 +45,9 @@ async def connect(desk: Desk, signed: SignedIn, name: str = HARROW) -> UUID:
 
 
 async def map_payments(desk: Desk, signed: SignedIn, connection_id: UUID) -> None:
-    found = next(a for a in await accounts.payment_accounts(desk.clients, connection_id) if "Stripe" in a.name)
-    await accounts.choose(desk.clients, signed.merchant_id, connection_id, "payments", "GBP", found.id)
+    known = await accounts.chart(desk.clients, connection_id)
+    found = next(one for one in known.payments if "Stripe" in one.name)
+    await accounts.choose(signed.merchant_id, connection_id, known, "payments", "GBP", found.id)
 
 
 async def stripe_says(signed: SignedIn, **columns: Any) -> None:
@@ -166,9 +167,10 @@ async def test_mapping(desk: Desk, signed: SignedIn) -> None:
     """A likely account is suggested, nothing is stored before the merchant says so, and a missing one is told."""
     connection = await connections.one(signed.merchant_id, await connect(desk, signed))
 
-    found = await mapping.read(desk.clients, connection)
+    known = await accounts.chart(desk.clients, connection["id"])
+    found = await mapping.read(connection, known)
     own = found.currencies[0]
-    errors = await mapping.save(desk.clients, signed.merchant_id, connection["id"], found, {})
+    errors = await mapping.save(signed.merchant_id, connection["id"], known, found, {})
 
     assert ("GBP", "Stripe clearing") == (own.code, dict(own.options)[own.chosen].split(" (")[0])
     assert found.first_time
@@ -179,27 +181,28 @@ async def test_mapping(desk: Desk, signed: SignedIn) -> None:
 async def test_mapping_fees(desk: Desk, signed: SignedIn) -> None:
     """Fees are recorded where the merchant says, and not at all when it switches that off."""
     connection = await connections.one(signed.merchant_id, await connect(desk, signed))
-    found = await mapping.read(desk.clients, connection)
+    known = await accounts.chart(desk.clients, connection["id"])
+    found = await mapping.read(connection, known)
     wanted = {
         "account_gbp": found.currencies[0].chosen,
         "fee_account": found.fee_options[0][0],
         "fee_tax": found.fee_tax,
     }
 
-    assert {} == await mapping.save(
-        desk.clients, signed.merchant_id, connection["id"], found, wanted | {"separate_fees": "on"}
-    )
+    with_fees = wanted | {"separate_fees": "on"}
+    assert {} == await mapping.save(signed.merchant_id, connection["id"], known, found, with_fees)
     assert {("payments", "GBP"), ("fees", "")} == set(await accounts.chosen(connection["id"]))
 
-    assert {} == await mapping.save(desk.clients, signed.merchant_id, connection["id"], found, wanted)
+    assert {} == await mapping.save(signed.merchant_id, connection["id"], known, found, wanted)
     assert {("payments", "GBP")} == set(await accounts.chosen(connection["id"]))
 
 
 async def test_mapping_free_text(desk: Desk, signed: SignedIn) -> None:
     """An account that Xero does not list is refused at its field."""
     connection = await connections.one(signed.merchant_id, await connect(desk, signed))
-    found = await mapping.read(desk.clients, connection)
+    known = await accounts.chart(desk.clients, connection["id"])
+    found = await mapping.read(connection, known)
 
-    errors = await mapping.save(desk.clients, signed.merchant_id, connection["id"], found, {"account_gbp": "610"})
+    errors = await mapping.save(signed.merchant_id, connection["id"], known, found, {"account_gbp": "610"})
 
     assert ["account_gbp"] == list(errors)

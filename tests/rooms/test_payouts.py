@@ -18,10 +18,9 @@ TRANSFERS = "/xero/api/*/BankTransfers"
 async def with_bank(till: Till) -> None:
     """The merchant has fees and payouts recorded."""
     await till.choose(fees=True)
-    bank = next(
-        one for one in await accounts.bank_accounts(till.clients, till.connection_id) if "bank" in one.name.lower()
-    )
-    await accounts.choose(till.clients, till.merchant_id, till.connection_id, "bank", "GBP", bank.id)
+    known = await accounts.chart(till.clients, till.connection_id)
+    bank = next(one for one in known.banks if "bank" in one.name.lower())
+    await accounts.choose(till.merchant_id, till.connection_id, known, "bank", "GBP", bank.id)
 
 
 async def pay_out(till: Till, arrive: str | None = "paid") -> None:

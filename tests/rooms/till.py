@@ -133,15 +133,14 @@ class Till:
 
     async def choose(self, fees: bool = False) -> None:
         """Say which account takes payments in pounds, and which one the fees."""
-        for one in await accounts.payment_accounts(self.clients, self.connection_id):
+        known = await accounts.chart(self.clients, self.connection_id)
+        for one in known.payments:
             self.accounts[one.name] = one.id
         clearing = self.accounts["Stripe clearing"]
-        await accounts.choose(self.clients, self.merchant_id, self.connection_id, "payments", "GBP", clearing)
+        await accounts.choose(self.merchant_id, self.connection_id, known, "payments", "GBP", clearing)
         if fees:
-            spent = next(
-                o for o in await accounts.fee_accounts(self.clients, self.connection_id) if "fee" in o.name.lower()
-            )
-            await accounts.choose(self.clients, self.merchant_id, self.connection_id, "fees", "", spent.id, "NONE")
+            spent = next(one for one in known.fees if "fee" in one.name.lower())
+            await accounts.choose(self.merchant_id, self.connection_id, known, "fees", "", spent.id, "NONE")
 
     # ---- what people do
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.fixtures.database import Postgres
 from tests.fixtures.product import Product
+from tests.fixtures.sandbox import SandboxServer
 from tests.walker import Reader
 from tests.world import HARROW, Merchant, until
 
@@ -32,6 +33,12 @@ def owner(site: Product, hannah: Merchant) -> Merchant:
     if HARROW.replace("&", "&amp;") not in hannah.text:
         hannah.connect()
     return hannah
+
+
+@pytest.fixture
+def sandbox(_sandbox: SandboxServer) -> str:
+    """The sandbox beside this module's product, as it stands."""
+    return _sandbox.url
 
 
 def token(merchant: Merchant) -> str:
@@ -116,6 +123,20 @@ def test_accounts(owner: Merchant) -> None:
     assert 422 == owner.page.status_code
     assert 'href="#account_gbp"' in owner.text
     assert "Choose an account, or payments in GBP cannot be recorded." in owner.text
+
+
+def test_accounts_ask_xero_once(owner: Merchant, sandbox: str) -> None:
+    """Opening the page reads Xero's accounts and tax rates once each; so does saving it, and the page that follows."""
+
+    def asked(path: str) -> int:
+        return len(httpx.get(f"{sandbox}/_log", params={"path": f"/xero/api/api.xro/2.0/{path}"}).json())
+
+    before = asked("Accounts"), asked("TaxRates")
+    owner.open(f"{owner.url}/settings/accounts")
+    assert (before[0] + 1, before[1] + 1) == (asked("Accounts"), asked("TaxRates"))
+    owner.press("Save")
+    assert "Saved." in owner.text
+    assert (before[0] + 3, before[1] + 3) == (asked("Accounts"), asked("TaxRates"))
 
 
 def test_habits(owner: Merchant) -> None:

@@ -3,6 +3,9 @@
 Chosen by the merchant from Xero's own list: never free text, never made silently (Xero's certification, facts §8.1).
 """
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
@@ -36,49 +39,61 @@ def takes_fees(account: XeroAccount) -> bool:
     return account.status == "ACTIVE" and not account.system_account and spending
 
 
-async def payment_accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
-    """The accounts payments may go to, bank accounts first."""
-    found = [account for account in await _read(clients, connection_id) if takes_payments(account)]
-    return sorted(found, key=lambda account: (account.type != "BANK", account.name.lower()))
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """An organisation's accounts and tax rates as they were when they were read."""
+
+    accounts: Sequence[XeroAccount]
+    rates: Sequence[XeroTaxRate]
+
+    @property
+    def payments(self) -> list[XeroAccount]:
+        """The accounts payments may go to, bank accounts first."""
+        found = [account for account in self.accounts if takes_payments(account)]
+        return sorted(found, key=lambda account: (account.type != "BANK", account.name.lower()))
+
+    @property
+    def fees(self) -> list[XeroAccount]:
+        """The accounts fees may go to, by code."""
+        found = [account for account in self.accounts if takes_fees(account)]
+        return sorted(found, key=lambda account: (account.code, account.name.lower()))
+
+    @property
+    def banks(self) -> list[XeroAccount]:
+        """The bank accounts payouts may arrive on."""
+        return [account for account in self.payments if account.type == "BANK"]
+
+    @property
+    def fee_rates(self) -> list[XeroTaxRate]:
+        """The tax rates a fee may carry."""
+        return [rate for rate in self.rates if rate.status == "ACTIVE" and rate.for_expenses]
+
+    def account(self, kind: Kind, xero_account_id: str) -> XeroAccount:
+        """The account of that id. Raises Refused when there is none that can take this kind."""
+        fitting = {"payments": self.payments, "fees": self.fees, "bank": self.banks}[kind]
+        found = next((one for one in fitting if one.id == xero_account_id), None)
+        if found is None:
+            raise Refused("Choose an account from the list: it must be active and able to take this.")
+        return found
 
 
-async def fee_accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
-    """The accounts fees may go to, by code."""
-    found = [account for account in await _read(clients, connection_id) if takes_fees(account)]
-    return sorted(found, key=lambda account: (account.code, account.name.lower()))
-
-
-async def bank_accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
-    """The bank accounts payouts may arrive on."""
-    return [account for account in await payment_accounts(clients, connection_id) if account.type == "BANK"]
-
-
-async def tax_rates(clients: Clients, connection_id: UUID) -> list[XeroTaxRate]:
-    """The tax rates a fee may carry."""
-    async with tenant(clients, connection_id, "page") as reached:
-        found = await reached.tax_rates()
-    return [rate for rate in found if rate.status == "ACTIVE" and rate.for_expenses]
+async def chart(clients: Clients, connection_id: UUID) -> Chart:
+    """Both lists as Xero has them now, by one call each: read once for a page or a form, then handed on."""
+    return Chart(*await asyncio.gather(_accounts(clients, connection_id), _rates(clients, connection_id)))
 
 
 async def choose(
-    clients: Clients,
-    merchant_id: UUID,
-    connection_id: UUID,
-    kind: Kind,
-    currency: str,
-    xero_account_id: str,
-    tax_type: str = "",
+    merchant_id: UUID, connection_id: UUID, known: Chart, kind: Kind, currency: str, account_id: str, tax_type: str = ""
 ) -> None:
-    """Use this account from now on; `currency` is "" for fees. Raises Refused (with words for the form) and NotFound."""
+    """Use this account of Xero's from now on; `currency` is "" for fees.
+
+    Raises Refused (with words for the form) and NotFound.
+    """
     connection = await one(merchant_id, connection_id)
-    account = await _find(clients, connection_id, kind, xero_account_id)
+    account = known.account(kind, account_id)
     if kind != "fees" and account.currency not in {"", currency, connection["base_currency"]}:
         raise Refused(f"{account.name} is kept in {account.currency}. Choose an account for {currency}.")
-    if (
-        kind == "fees"
-        and tax_type
-        and all(rate.tax_type != tax_type for rate in await tax_rates(clients, connection_id))
-    ):
+    if kind == "fees" and tax_type and all(rate.tax_type != tax_type for rate in known.fee_rates):
         raise Refused("Choose a tax rate from the list.")
     of, tax = ("", tax_type or account.tax_type) if kind == "fees" else (currency, "")
     before = (await chosen(connection_id)).get((kind, of))
@@ -106,14 +121,11 @@ async def forget(merchant_id: UUID, connection_id: UUID, kind: Kind) -> None:
             await audit.note(merchant_id, audit.actor(), "account_forgotten", f"connection:{connection_id}", what)
 
 
-async def _read(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
+async def _accounts(clients: Clients, connection_id: UUID) -> list[XeroAccount]:
     async with tenant(clients, connection_id, "page") as reached:
         return await reached.accounts()
 
 
-async def _find(clients: Clients, connection_id: UUID, kind: Kind, xero_account_id: str) -> XeroAccount:
-    fits = takes_fees if kind == "fees" else takes_payments
-    for account in await _read(clients, connection_id):
-        if account.id == xero_account_id and fits(account) and (kind != "bank" or account.type == "BANK"):
-            return account
-    raise Refused("Choose an account from the list: it must be active and able to take this.")
+async def _rates(clients: Clients, connection_id: UUID) -> list[XeroTaxRate]:
+    async with tenant(clients, connection_id, "page") as reached:
+        return await reached.tax_rates()

@@ -3,7 +3,6 @@
 Accounts come from Xero's own list at that moment. A likely clearing account is suggested; the merchant confirms it.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -12,7 +11,6 @@ from uuid import UUID
 from babel import Locale
 
 from app.books import accounts
-from app.clients.bundle import Clients
 from app.clients.xero_wire import XeroAccount
 from app.core import db
 from app.core.errors import Refused
@@ -71,15 +69,10 @@ class Shown:
     example: Example | None
 
 
-async def read(clients: Clients, connection: Row) -> Shown:
-    """The page's content, with accounts and tax rates as Xero lists them now."""
-    connection_id: UUID = connection["id"]
-    payment, fee, rates = await asyncio.gather(
-        accounts.payment_accounts(clients, connection_id),
-        accounts.fee_accounts(clients, connection_id),
-        accounts.tax_rates(clients, connection_id),
-    )
-    chosen = await accounts.chosen(connection_id)
+async def read(connection: Row, known: accounts.Chart) -> Shown:
+    """The page's content, with accounts and tax rates as Xero listed them."""
+    payment, fee, rates = known.payments, known.fees, known.fee_rates
+    chosen = await accounts.chosen(connection["id"])
     currencies = [_currency(code, connection, payment, chosen) for code in await _codes(connection)]
     first_time = not any(kind == "payments" for kind, _ in chosen)
     fees, bank = chosen.get(("fees", "")), chosen.get(("bank", connection["base_currency"]))
@@ -98,9 +91,9 @@ async def read(clients: Clients, connection: Row) -> Shown:
 
 
 async def save(
-    clients: Clients, merchant_id: UUID, connection_id: UUID, shown: Shown, form: Mapping[str, str]
+    merchant_id: UUID, connection_id: UUID, known: accounts.Chart, shown: Shown, form: Mapping[str, str]
 ) -> Errors:
-    """Store what was chosen among what was shown; answers what is wrong, by field. Raises Upstream."""
+    """Store what was chosen among what was shown; answers what is wrong, by field."""
     errors: Errors = {}
     for currency in shown.currencies:
         wanted = form.get(currency.field, "")
@@ -108,11 +101,11 @@ async def save(
             errors[currency.field] = f"Choose an account, or payments in {currency.code} cannot be recorded."
             continue
         try:
-            await accounts.choose(clients, merchant_id, connection_id, "payments", currency.code, wanted)
+            await accounts.choose(merchant_id, connection_id, known, "payments", currency.code, wanted)
         except Refused as no:
             errors[currency.field] = no.message
-    errors |= await _save_fees(clients, merchant_id, connection_id, form)
-    return errors | await _save_bank(clients, merchant_id, connection_id, shown, form)
+    errors |= await _save_fees(merchant_id, connection_id, known, form)
+    return errors | await _save_bank(merchant_id, connection_id, known, shown, form)
 
 
 def context(shown: Shown) -> dict[str, Any]:
@@ -127,21 +120,21 @@ def typed(shown: Shown, form: Mapping[str, str]) -> Shown:
     return replace(shown, currencies=currencies, fee_account=fee_account, fee_tax=fee_tax, bank_account=bank_account)
 
 
-async def _save_fees(clients: Clients, merchant_id: UUID, connection_id: UUID, form: Mapping[str, str]) -> Errors:
+async def _save_fees(merchant_id: UUID, connection_id: UUID, known: accounts.Chart, form: Mapping[str, str]) -> Errors:
     wanted = form.get("fee_account", "") if form.get("separate_fees") else ""
     if not wanted:
         await accounts.forget(merchant_id, connection_id, "fees")
         return {}
     try:
         tax = form.get("fee_tax", "")
-        await accounts.choose(clients, merchant_id, connection_id, "fees", "", wanted, tax)
+        await accounts.choose(merchant_id, connection_id, known, "fees", "", wanted, tax)
     except Refused as no:
         return {"fee_tax" if "tax" in no.message else "fee_account": no.message}
     return {}
 
 
 async def _save_bank(
-    clients: Clients, merchant_id: UUID, connection_id: UUID, shown: Shown, form: Mapping[str, str]
+    merchant_id: UUID, connection_id: UUID, known: accounts.Chart, shown: Shown, form: Mapping[str, str]
 ) -> Errors:
     """Payouts are in the organisation's own currency, the first of the page's."""
     wanted, own = form.get("bank_account", ""), shown.currencies[0]
@@ -151,7 +144,7 @@ async def _save_bank(
     if wanted == form.get(own.field):
         return {"bank_account": "Choose another account than the one that payments are recorded in."}
     try:
-        await accounts.choose(clients, merchant_id, connection_id, "bank", own.code, wanted)
+        await accounts.choose(merchant_id, connection_id, known, "bank", own.code, wanted)
     except Refused as no:
         return {"bank_account": no.message}
     return {}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Controller, Response, get, post
 
-from app.books import connections, repairs, writeback
+from app.books import accounts, connections, repairs, writeback
 from app.clients.bundle import Clients
 from app.core.clock import now
 from app.core.errors import NotFound, Refused
@@ -55,7 +55,7 @@ class SettingsController(Controller):
         if connection is None:
             return see_other("/settings/xero", "Connect an organisation first.")
         merchant = await business.one(viewer.merchant_id)
-        shown = await mapping.read(clients, connection)
+        shown = await mapping.read(connection, await accounts.chart(clients, connection["id"]))
         habits = {
             "link_every_invoice": merchant["link_every_invoice"],
             "separate_fees": shown.first_time or bool(shown.fee_account),
@@ -69,9 +69,10 @@ class SettingsController(Controller):
         connection = await _connection(viewer, form.text("connection_id"))
         if connection is None:
             raise NotFound("No such connection.")
-        shown = await mapping.read(clients, connection)
+        known = await accounts.chart(clients, connection["id"])
+        shown = await mapping.read(connection, known)
         habits = {name: form.ticked(name) for name in ("link_every_invoice", "separate_fees", "mail_on_trouble")}
-        errors = await mapping.save(clients, viewer.merchant_id, connection["id"], shown, form)
+        errors = await mapping.save(viewer.merchant_id, connection["id"], known, shown, form)
         if errors:
             return await _accounts(request, viewer, connection, mapping.typed(shown, form), habits, errors)
         await business.set_habits(
