@@ -119,7 +119,7 @@ def _merchant() -> Obj:
         "bacs_debit_payments": None,
         "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
         "_requested": [],
-        "card_payments": {"decline_on": {"avs_failure": False, "cvc_failure": True}},
+        "card_payments": {"decline_on": {"avs_failure": True, "cvc_failure": True}},
         "konbini_payments": None,
         "mcc": None,
         "script_statement_descriptor": None,
@@ -276,6 +276,12 @@ def descriptor_prefix(stripe: Stripe, account: str) -> str:
     """The first part of the statement descriptor."""
     row = stripe.find(KIND, account)
     return "PLATFORM" if row is None else stripe_account_v1.prefix_of(row)
+
+
+def declines_on(stripe: Stripe, account: str, check: str) -> bool:
+    """Whether a failed check (``cvc`` or ``avs``) declines a payment on that account."""
+    row = stripe.find(KIND, account)
+    return row is None or bool(row["configuration"]["merchant"]["card_payments"]["decline_on"][f"{check}_failure"])
 
 
 def bank_id(stripe: Stripe, account: str) -> str | None:

@@ -5,13 +5,15 @@ HTTP, the console's buttons come through ``perform``.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
 from sandbox import (
     stripe_accounts,
+    stripe_banks,
     stripe_cards,
+    stripe_debits,
     stripe_disputes,
     stripe_errors,
     stripe_payments,
@@ -92,14 +94,16 @@ class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Payment(msgspec.Struct, forbid_unknown_fields=True):
-    """Pay an open session without a browser: by ``card`` number (3-D Secure passes unless ``challenge`` is "fail") or by
-    ``bank`` (a test account number of the session's debit scheme).
+    """Pay an open session without a browser: by ``card`` number (3-D Secure passes unless ``challenge`` is "fail" or
+    "leave") or by ``bank`` (a test account number of the session's debit scheme; ``proof`` has an American one proved by
+    micro-deposits first: two "amounts" or a "descriptor_code").
     """
 
     session: str
     card: str | None = "4242424242424242"
     bank: str | None = None
-    challenge: str = "pass"
+    challenge: Literal["pass", "fail", "leave"] = "pass"
+    proof: Literal["", "amounts", "descriptor_code"] = ""
     email: str | None = "customer@example.com"
     name: str | None = "Test Customer"
     country: str | None = None
@@ -122,12 +126,17 @@ def _attempt(stripe: Stripe, session: Obj, order: Payment) -> stripe_payments.Re
     payer = stripe_payments.Payer(order.email, order.name, order.country)
     if order.bank is not None:
         scheme = stripe_sessions.bank_scheme(session)
-        if scheme is None or order.bank not in [account.number for account in scheme.accounts]:
+        known = {} if scheme is None else {account.number: account for account in scheme.accounts}
+        if scheme is None or order.bank not in known or (order.proof and scheme is not stripe_banks.ACH):
             raise stripe_errors.StripeError(400, "This session takes no such bank account.")
-        return stripe_payments.pay_by_bank(stripe, session, scheme, order.bank, payer)
+        if known[order.bank].failure == "account_number_invalid":
+            words = stripe_banks.MESSAGES["account_number_invalid"]
+            raise stripe_errors.invalid("bank", words, "account_number_invalid")
+        return stripe_debits.pay(stripe, session, scheme, order.bank, payer, order.proof)
     number = order.card or ""
     if not stripe_cards.luhn(number):
-        raise stripe_errors.StripeError(400, "Your card number is invalid.", code="invalid_number")
+        words = stripe_cards.message(("incorrect_number", None))
+        raise stripe_errors.StripeError(402, words, type="card_error", code="incorrect_number", param="number")
     year = stripe.world.clock.now().year + 2
     result = stripe_payments.pay_by_card(stripe, session, stripe_cards.card(number), (12, year), payer)
     intent = stripe.find("payment_intent", session["payment_intent"])
@@ -140,9 +149,9 @@ def debit(stripe: Stripe, order: Debit) -> Obj:
     """End a bank debit."""
     charge = _need(stripe, "charge", order.charge)
     done = {
-        "succeed": lambda: stripe_payments.settle_debit(stripe, charge),
-        "fail": lambda: stripe_payments.settle_debit(stripe, charge, order.code),
-        "fail_late": lambda: stripe_payments.fail_late(stripe, charge, order.code),
+        "succeed": lambda: stripe_debits.settle(stripe, charge),
+        "fail": lambda: stripe_debits.settle(stripe, charge, order.code),
+        "fail_late": lambda: stripe_debits.fail_late(stripe, charge, order.code),
     }
     return _done(_choice(done, order.outcome), charge)
 

@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from sandbox import (
     stripe_accounts,
     stripe_control,
+    stripe_debits,
     stripe_disputes,
     stripe_events,
     stripe_form,
@@ -30,7 +31,7 @@ WireRequest = Request[Any, Any, Any]
 def routes(world: World) -> list[ControllerRouterHandler]:
     """The API's handlers, and ``/_stripe/…`` with them; also teaches the clock and the webhooks about Stripe."""
     stripe = Stripe(world)
-    for room in (stripe_payments, stripe_refunds, stripe_disputes, stripe_payouts, stripe_setup):
+    for room in (stripe_payments, stripe_debits, stripe_refunds, stripe_disputes, stripe_payouts, stripe_setup):
         room.register(stripe)
     world.webhooks.register(stripe_events.channel(stripe))
     world.truths["stripe"] = lambda: stripe_control.truth(stripe)

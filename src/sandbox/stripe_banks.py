@@ -22,7 +22,9 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Scheme(msgspec.Struct, frozen=True):
-    """A direct debit scheme: Stripe's method name, words, routing label and number, and its test accounts."""
+    """A direct debit scheme: Stripe's method name, words, routing label and number, its test accounts, and the most it
+    collects at once (smallest units; eight digits unless the scheme itself says less).
+    """
 
     method: str
     label: str
@@ -31,6 +33,7 @@ class Scheme(msgspec.Struct, frozen=True):
     routing_label: str
     routing: str
     accounts: Sequence[Account]
+    most: int = 99_999_999
 
 
 _EURO = frozenset("AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
@@ -71,6 +74,7 @@ SEPA = Scheme(
         Account("NL39RABO0300065264", "Pays, Netherlands"),
         Account("GB82WEST12345698765432", "Pays, United Kingdom"),
     ),
+    most=1_000_000,
 )
 BACS = Scheme(
     "bacs_debit",
@@ -90,6 +94,7 @@ BACS = Scheme(
         Account("00033333", "Mandate refused", "bank_account_restricted"),
         Account("00044444", "Invalid account", "account_number_invalid"),
     ),
+    most=10_000_000,
 )
 BECS = Scheme(
     "au_becs_debit",

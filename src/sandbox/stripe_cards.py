@@ -22,6 +22,7 @@ MESSAGES = {
     "incorrect_cvc": "Your card's security code is incorrect.",
     "incorrect_zip": "The postal code you supplied failed validation.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
+    "incorrect_number": "Your card number is incorrect.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
 }
 
@@ -29,8 +30,10 @@ MESSAGES = {
 class Card(msgspec.Struct, frozen=True):
     """One test card.
 
-    ``error`` is (code, decline_code) of the refusal; ``challenge`` asks for 3-D Secure first; ``dispute``, ``refund`` and
-    ``risk`` name what happens after (or instead); ``at_once`` puts the money straight into the available balance.
+    ``error`` is (code, decline_code) of the refusal; ``challenge`` asks for 3-D Secure first, ``lookup_fails`` when it is
+    asked for; ``check`` (cvc, avs) is the check that fails, which declines where the account says so; ``captcha`` asks the
+    payer to prove to be human; ``dispute``, ``refund`` and ``risk`` name what happens after (or instead); ``at_once`` puts
+    the money straight into the available balance.
     """
 
     number: str
@@ -42,6 +45,9 @@ class Card(msgspec.Struct, frozen=True):
     challenge: bool = False
     secure: bool = False
     frictionless: bool = False
+    lookup_fails: bool = False
+    check: str | None = None
+    captcha: bool = False
     dispute: str | None = None
     refund: str | None = None
     risk: str = "normal"
@@ -78,8 +84,8 @@ DECLINES: Sequence[Card] = (
     Card("4000000000000119", "Processing error", error=("processing_error", None)),
     _declined("4000000000006975", "Too many attempts", "card_velocity_exceeded"),
     _declined("4000000000000341", "Accepted, then declined", "generic_decline"),
-    Card("4000000000000101", "CVC check fails", error=("incorrect_cvc", None)),
-    Card("4000000000000036", "Postal code check fails", error=("incorrect_zip", None)),
+    Card("4000000000000101", "CVC check fails", error=("incorrect_cvc", None), check="cvc"),
+    Card("4000000000000036", "Postal code check fails", error=("incorrect_zip", None), check="avs"),
 )
 SECURE: Sequence[Card] = (
     Card("4000002500003155", "3-D Secure, unless set up", challenge=True, secure=True),
@@ -102,15 +108,22 @@ SECURE: Sequence[Card] = (
         secure=True,
         error=("card_declined", "generic_decline"),
     ),
-    Card("4000008400001280", "3-D Secure lookup fails", secure=True, error=("processing_error", None)),
+    Card(
+        "4000008400001280",
+        "3-D Secure lookup fails",
+        secure=True,
+        lookup_fails=True,
+        error=("card_declined", "generic_decline"),
+    ),
     Card("4000000000003055", "3-D Secure supported, not required", secure=True),
-    Card("4000000000003097", "3-D Secure supported, fails when asked", secure=True),
+    Card("4000000000003097", "3-D Secure supported, fails when asked", secure=True, lookup_fails=True),
     Card("4000000032200000", "3-D Secure without a step", secure=True, frictionless=True),
 )
 RISKY: Sequence[Card] = (
     Card("4100000000000019", "Blocked as fraud", error=("card_declined", "fraudulent"), risk="highest"),
     Card("4000000000004954", "Highest risk", error=("card_declined", "fraudulent"), risk="highest"),
     Card("4000000000009235", "Elevated risk", risk="elevated"),
+    Card("4000000000001208", "Asks whether a person pays", captcha=True),
 )
 AFTERWARDS: Sequence[Card] = (
     Card("4000000000000259", "Disputed as fraud", dispute="fraudulent"),
@@ -135,25 +148,48 @@ TOKENS = {
     "pm_card_visa_debit": "4000056655665556",
     "pm_card_mastercard": "5555555555554444",
     "pm_card_amex": "378282246310005",
+    "pm_card_discover": "6011111111111117",
+    "pm_card_diners": "3056930009020004",
+    "pm_card_jcb": "3566002020360505",
+    "pm_card_unionpay": "6200000000000005",
     "pm_card_nz": "4000005540000008",
     "pm_card_au": "4000000360000006",
     "pm_card_gb": "4000008260000000",
+    "pm_card_sg": "4000007020000003",
     "pm_card_chargeDeclined": "4000000000000002",
     "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
-    "pm_card_visa_chargeDeclinedInsufficientFunds": "4000000000009995",
+    "pm_card_chargeDeclinedLostCard": "4000000000009987",
+    "pm_card_chargeDeclinedStolenCard": "4000000000009979",
     "pm_card_chargeDeclinedExpiredCard": "4000000000000069",
     "pm_card_chargeDeclinedIncorrectCvc": "4000000000000127",
     "pm_card_chargeDeclinedProcessingError": "4000000000000119",
     "pm_card_chargeCustomerFail": "4000000000000341",
+    "pm_card_cvcCheckFail": "4000000000000101",
+    "pm_card_avsZipFail": "4000000000000036",
+    "pm_card_threeDSecureRequired": "4000002760003184",
+    "pm_card_threeDSecure2Required": "4000000000003220",
+    "pm_card_threeDSecureOptional": "4000000000003055",
+    "pm_card_threeDSecureRequiredChargeDeclined": "4000008400001629",
+    "pm_card_threeDSecureRequiredProcessingError": "4000008400001280",
     "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_authenticationRequiredOnSetup": "4000002500003155",
+    "pm_card_authenticationRequiredSetupForOffSession": "4000003800000446",
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": "4000008260003178",
+    "pm_card_radarBlock": "4100000000000019",
+    "pm_card_riskLevelHighest": "4000000000004954",
+    "pm_card_riskLevelElevated": "4000000000009235",
     "pm_card_createDispute": "4000000000000259",
     "pm_card_createDisputeProductNotReceived": "4000000000002685",
     "pm_card_createDisputeInquiry": "4000000000001976",
+    "pm_card_createIssuerFraudRecord": "4000000000005423",
+    "pm_card_createMultipleDisputes": "4000000404000079",
     "pm_card_pendingRefund": "4000000000007726",
     "pm_card_refundFail": "4000000000005126",
     "pm_card_bypassPending": "4000000000000077",
-    "pm_card_radarBlock": "4100000000000019",
+    "pm_card_bypassPendingInternational": "4000003720000278",
 }
+# The same with the brand in front: pm_card_visa_chargeDeclined.
+TOKENS |= {name.replace("pm_card_", "pm_card_visa_"): number for name, number in TOKENS.items() if "harge" in name}
 
 
 def luhn(number: str) -> bool:

@@ -15,7 +15,15 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from sandbox import stripe_accounts, stripe_banks, stripe_cards, stripe_money, stripe_payments, stripe_sessions
+from sandbox import (
+    stripe_accounts,
+    stripe_banks,
+    stripe_cards,
+    stripe_debits,
+    stripe_money,
+    stripe_payments,
+    stripe_sessions,
+)
 from sandbox.pages import page, see_other
 from sandbox.store import Obj
 from sandbox.stripe_world import Stripe
@@ -148,7 +156,11 @@ def read_bank(scheme: stripe_banks.Scheme, form: dict[str, str]) -> str | tuple[
 def payer_of(session: Obj, form: dict[str, str]) -> stripe_payments.Payer:
     """Who pays, as typed."""
     email = session["customer_email"] or form.get("email") or "customer@example.com"
-    return stripe_payments.Payer(email, form.get("name") or "Test Customer", form.get("country"))
+    # An address like name+location_NZ@example.com plays a payer in that country, whatever the form says.
+    played = _LOCATION.search(email)
+    return stripe_payments.Payer(
+        email, form.get("name") or "Test Customer", played[1] if played else form.get("country")
+    )
 
 
 async def go_on(stripe: Stripe, session: Obj, result: stripe_payments.Result) -> Redirect:
@@ -198,6 +210,9 @@ async def pay_card(stripe: Stripe, session_id: str, data: Form) -> Redirect:
     if typed.card is None:
         _noted(stripe, session, data, typed.words, typed.field)
         return see_other(place)
+    if typed.card.captcha and not data.get("human"):
+        _noted(stripe, session, data, "Tick the box to show that a person pays, and enter your card again.", "human")
+        return see_other(place)
     _noted(stripe, session, data, None)
     result = stripe_payments.pay_by_card(stripe, session, typed.card, typed.expiry, payer_of(session, data))
     return await go_on(stripe, session, result)
@@ -215,35 +230,8 @@ async def pay_bank(stripe: Stripe, session_id: str, data: Form) -> Redirect:
         _noted(stripe, session, data, read[1], read[0])
         return see_other(f"{place}?method=bank")
     _noted(stripe, session, data, None)
-    result = stripe_payments.pay_by_bank(stripe, session, scheme, read, payer_of(session, data))
-    return await go_on(stripe, session, result)
-
-
-@get("/stripe/c/pay/{session_id:str}/3ds")
-async def challenge(stripe: Stripe, session_id: str) -> Response[str] | Redirect:
-    """The bank's 3-D Secure page."""
-    session = open_session(stripe, session_id)
-    intent = stripe.find("payment_intent", session["payment_intent"]) if session is not None else None
-    if session is None or intent is None or intent["status"] != "requires_action":
-        return see_other(f"/stripe/c/pay/{session_id}")
-    method = stripe.find("payment_method", intent["payment_method"])
-    return page(
-        "stripe/challenge.html",
-        merchant=session["branding_settings"]["display_name"],
-        total=stripe_money.display(session["amount_total"], session["currency"]),
-        last4=method["card"]["last4"] if method is not None else None,
-        path=f"/stripe/c/pay/{session_id}/3ds",
-    )
-
-
-@post("/stripe/c/pay/{session_id:str}/3ds")
-async def answer(stripe: Stripe, session_id: str, data: Form) -> Redirect:
-    """Complete or fail the step."""
-    session = open_session(stripe, session_id)
-    intent = stripe.find("payment_intent", session["payment_intent"]) if session is not None else None
-    if session is None or intent is None:
-        return see_other(f"/stripe/c/pay/{session_id}")
-    result = stripe_payments.finish_challenge(stripe, intent, passed=data.get("outcome") == "complete")
+    proof = data.get("proof", "") if scheme is stripe_banks.ACH else ""
+    result = stripe_debits.pay(stripe, session, scheme, read, payer_of(session, data), proof)
     return await go_on(stripe, session, result)
 
 
@@ -267,4 +255,4 @@ async def receipt(stripe: Stripe, charge_id: str) -> Response[str]:
 
 
 # ``/stripe/c/pay/…`` and ``/stripe/receipts/…``.
-HANDLERS = [show, pay_card, pay_bank, challenge, answer, receipt]
+HANDLERS = [show, pay_card, pay_bank, receipt]

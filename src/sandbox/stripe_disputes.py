@@ -178,6 +178,7 @@ def _fraud_warning(stripe: Stripe, charge: Obj) -> None:
         "livemode": stripe.livemode,
         "payment_intent": charge["payment_intent"],
     }
+    stripe.put("radar.early_fraud_warning", warning)
     emit(stripe, "radar.early_fraud_warning.created", warning)
 
 

@@ -37,6 +37,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "transfer_reversal": "",
         "source_transfer_reversal": "",
     },
+    "radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "payout": {
         "balance_transaction": "balance_transaction",

@@ -6,6 +6,7 @@ Checkout is the first choice for a payment page; this is here for tests and tool
 from sandbox import (
     stripe_accounts,
     stripe_cards,
+    stripe_debits,
     stripe_errors,
     stripe_ledger,
     stripe_money,
@@ -85,6 +86,14 @@ def _confirm(call: Call, intent: Obj) -> Obj:
         extra["payment_intent"] = render(intent)
         raise stripe_errors.StripeError(402, result.message, type="card_error", code=error["code"], extra=extra)
     return intent
+
+
+def verify_microdeposits(call: Call) -> Obj:
+    """``POST /v1/payment_intents/{id}/verify_microdeposits``: ``amounts`` or ``descriptor_code``."""
+    intent = call.stripe.need("payment_intent", call.id, call.account)
+    params = call.params
+    proof = stripe_debits.Proof(params.get("amounts") or (), params.get("descriptor_code") or "")
+    return stripe_debits.verify(call.stripe, intent, proof)
 
 
 def cancel(call: Call) -> Obj:

@@ -25,7 +25,7 @@ MINIMUM = {
     )
 }
 MAXIMUM_DIGITS = {"IDR": 12, "COP": 10, "INR": 9}
-CARD_DIGITS, OTHER_DIGITS = 12, 8
+CARD_DIGITS, AMEX_DIGITS, OTHER_DIGITS = 12, 9, 8
 
 # How many of each currency one US dollar buys. Invented but plausible and fixed, so that worlds repeat.
 PER_DOLLAR = {

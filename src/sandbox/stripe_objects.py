@@ -65,7 +65,11 @@ def card_method(stripe: Stripe, account: str, card: Card, expiry: tuple[int, int
     return _method(stripe, account, "card", details) | {
         "card": {
             "brand": card.brand,
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": "fail" if card.check == "avs" else None,
+                "cvc_check": "fail" if card.check == "cvc" else "pass",
+            },
             "country": card.country,
             "display_brand": card.brand,
             "exp_month": expiry[0],

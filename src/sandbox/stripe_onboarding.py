@@ -7,7 +7,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from sandbox import stripe_accounts, stripe_requirements, stripe_setup
+from sandbox import stripe_accounts, stripe_requirements, stripe_setup, stripe_verdict
 from sandbox.pages import page, see_other
 from sandbox.store import Obj
 from sandbox.stripe_errors import StripeError
@@ -22,11 +22,16 @@ WORDS = {
     stripe_requirements.SUPPORT_PHONE: "Support phone",
     stripe_requirements.PERSON_NAME: "Full name",
     stripe_requirements.PERSON_BIRTH: "Date of birth",
+    stripe_requirements.PERSON_ID: "Personal number",
     stripe_requirements.PERSON_DOCUMENT: "Identity document",
     stripe_requirements.BANK: "Bank account",
     stripe_requirements.TERMS: "Acceptance of the services agreement",
 }
-DOCUMENTS = ((stripe_setup.DOCUMENT_OK, "A document that passes"), (stripe_setup.DOCUMENT_BAD, "A document that fails"))
+DOCUMENTS = (
+    (stripe_verdict.DOCUMENT_OK, "A document that passes"),
+    (stripe_verdict.DOCUMENT_BAD, "A document that fails"),
+)
+SIGN_IN = "Mobile phone, and the code sent to it"
 
 
 def setup_page(stripe: Stripe, account: Obj, *, missing: list[str] | None = None, notice: str = "") -> Response[str]:
@@ -41,7 +46,7 @@ def setup_page(stripe: Stripe, account: Obj, *, missing: list[str] | None = None
         missing=[WORDS.get(name, name) for name in missing or []],
         business={
             "registered_name": business.get("registered_name"),
-            "id_numbers": business.get("id_numbers"),
+            "id_number": stripe_requirements.tax_id(account),
             "line1": address.get("line1"),
             "city": address.get("city"),
             "postal_code": address.get("postal_code"),
@@ -53,7 +58,9 @@ def setup_page(stripe: Stripe, account: Obj, *, missing: list[str] | None = None
             ("Account that works", f"routing={routing}&account_number={number}"),
             ("Account that payouts cannot reach", "routing=110000000&account_number=000111111116"),
         ),
-        person={name: setup.get(name) for name in ("name", "birth", "document", "terms")},
+        person={name: setup.get(name) for name in ("name", "birth", "person_id", "document", "terms", "mobile")},
+        numbered=account["identity"]["country"].upper() == "US",
+        sms_code=stripe_verdict.SMS_CODE,
         documents=DOCUMENTS,
     )
 
@@ -63,6 +70,12 @@ def chosen(form: dict[str, str]) -> dict[str, str]:
     kind, _, values = form.get("do", "").partition(":")
     picks = dict(pair.partition("=")[::2] for pair in values.split("&") if "=" in pair) if kind == "set" else {}
     return {**form, **picks}
+
+
+def signed_in(form: dict[str, str]) -> dict[str, str]:
+    """The form without a phone number whose code is missing or wrong: only a proved one is kept."""
+    proved = form.get("code", "").replace("-", "").strip() == stripe_verdict.SMS_CODE.replace("-", "")
+    return form if proved else {name: value for name, value in form.items() if name != "mobile"}
 
 
 def gone() -> Response[str]:
@@ -98,14 +111,14 @@ async def fill(stripe: Stripe, sitting_id: str, data: Form) -> Response[str] | R
         link, account = stripe_setup.sitting(stripe, sitting_id)
     except StripeError:
         return gone()
-    stripe_setup.save(stripe, account, chosen(data))
+    stripe_setup.save(stripe, account, signed_in(chosen(data)))
     wish = data.get("do", "")
     if wish == "fill":
         stripe_setup.fill_in(stripe, account)
         return setup_page(stripe, account, notice="Filled in with test values. Press Finish to send them.")
     if wish.startswith("set:"):
         return setup_page(stripe, account)
-    missing = stripe_requirements.missing(account)
+    missing = [*([] if account["_setup"].get("mobile") else [SIGN_IN]), *stripe_requirements.missing(account)]
     if wish == "finish" and missing:
         return setup_page(stripe, account, missing=missing)
     if wish == "finish":

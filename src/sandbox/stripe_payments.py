@@ -1,4 +1,4 @@
-"""What happens when a customer confirms: cards, 3-D Secure, bank debits, and what follows by itself.
+"""What happens when a customer confirms: cards, 3-D Secure, and what follows by itself. Bank debits: ``stripe_debits``.
 
 Event sequences are those of docs.stripe.com/payments/paymentintents/lifecycle; delivery order is nobody's promise. A
 declined attempt leaves the session open with the same payment intent; a session is complete once a payment succeeded or
@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from sandbox import stripe_banks, stripe_cards, stripe_disputes, stripe_ledger, stripe_objects, stripe_sessions
+from sandbox import stripe_cards, stripe_disputes, stripe_ledger, stripe_money, stripe_objects, stripe_sessions
 from sandbox.store import Obj
-from sandbox.stripe_accounts import descriptor_prefix
+from sandbox.stripe_accounts import declines_on, descriptor_prefix
 from sandbox.stripe_events import emit
 from sandbox.stripe_world import Stripe
 
@@ -50,17 +50,6 @@ def pay_by_card(stripe: Stripe, session: Obj, card: stripe_cards.Card, expiry: t
     return confirm(stripe, intent, method, asked)
 
 
-def pay_by_bank(stripe: Stripe, session: Obj, scheme: stripe_banks.Scheme, number: str, payer: Payer) -> Result:
-    """The customer agreed to a bank debit; ``number`` is one of the scheme's test accounts."""
-    intent = intent_of(stripe, session)
-    details = stripe_objects.billing(session["customer_email"] or payer.email, payer.name, payer.country)
-    method = stripe_objects.bank_method(stripe, session["_account"], scheme.method, number, details)
-    stripe.put("payment_method", method)
-    intent |= {"payment_method": method["id"], "last_payment_error": None}
-    account = next(account for account in scheme.accounts if account.number == number)
-    return _debit(stripe, intent, method, account)
-
-
 def intent_of(stripe: Stripe, session: Obj) -> Obj:
     """The session's payment intent, made at the first attempt and kept through the declined ones."""
     intent = stripe.find("payment_intent", session["payment_intent"])
@@ -79,7 +68,10 @@ def intent_of(stripe: Stripe, session: Obj) -> Obj:
 def confirm(stripe: Stripe, intent: Obj, method: Obj, asked: str = "automatic") -> Result:
     """Try to charge a card: 3-D Secure first where the card wants it (or the merchant asked and it can)."""
     card = stripe_cards.card(method["_number"])
-    if card.challenge or (card.secure and asked in ("any", "challenge") and not card.frictionless):
+    wanted = card.secure and not card.frictionless and asked in ("any", "challenge")
+    if card.lookup_fails and (wanted or card.error):
+        return _charge(stripe, intent, method, "lookup")
+    if card.challenge or wanted:
         return _challenge(stripe, intent)
     return _charge(stripe, intent, method, "frictionless" if card.frictionless else None)
 
@@ -105,40 +97,54 @@ def finish_challenge(stripe: Stripe, intent: Obj, *, passed: bool) -> Result:
     if method is None or intent["status"] != "requires_action":
         return Result("failed", "This step is no longer open.")
     intent["next_action"] = None
-    refuses = stripe_cards.card(method["_number"]).number == "4000000000003097"
-    if passed and not refuses:
+    if passed:
         return _charge(stripe, intent, method, "challenge")
-    error = _error("payment_intent_authentication_failure", None, AUTHENTICATION_FAILED, method, None)
-    return _failed(stripe, intent, error)
+    return failed(
+        stripe, intent, error_of("payment_intent_authentication_failure", None, AUTHENTICATION_FAILED, method, None)
+    )
 
 
 def _charge(stripe: Stripe, intent: Obj, method: Obj, flow: str | None) -> Result:
     card = stripe_cards.card(method["_number"])
-    status = "failed" if card.error else "succeeded"
-    charge = stripe_objects.charge(stripe, intent, method, status, descriptor(stripe, intent))
+    error = _refusal(stripe, intent, card, flow)
+    charge = stripe_objects.charge(
+        stripe, intent, method, "failed" if error else "succeeded", descriptor(stripe, intent)
+    )
     if flow is not None:
         charge["payment_method_details"]["card"]["three_d_secure"] = _three_d_secure(stripe, flow)
     intent["latest_charge"] = charge["id"]
-    if card.error:
-        return _declined(stripe, intent, charge, card, method)
+    if error:
+        return _declined(stripe, intent, charge, error, card.risk, method)
     charge["outcome"] = stripe_objects.outcome("authorized", risk=card.risk)
     stripe.put("charge", charge)
     emit(stripe, "charge.succeeded", charge)
-    event = _succeeded(stripe, intent, charge)
+    event = succeeded(stripe, intent, charge)
     stripe.later(stripe.modes.balance_seconds, "balance", {"charge": charge["id"]})
     if card.dispute:
         stripe.later(stripe.modes.balance_seconds + 2, "trouble", {"charge": charge["id"], "kind": card.dispute})
     return Result("succeeded", event=event)
 
 
+def _refusal(stripe: Stripe, intent: Obj, card: stripe_cards.Card, flow: str | None) -> tuple[str, str | None] | None:
+    """The card's own refusal; a failed lookup refuses too, a failed check only where the account declines on it."""
+    if flow == "lookup":
+        return card.error or ("card_declined", "generic_decline")
+    if len(str(intent["amount"])) > stripe_money.AMEX_DIGITS and card.brand == "amex":
+        return "card_declined", "invalid_amount"
+    if card.check and not declines_on(stripe, intent["_account"], card.check):
+        return None
+    return card.error
+
+
 def _three_d_secure(stripe: Stripe, flow: str) -> Obj:
+    went = flow != "lookup"
     return {
-        "authentication_flow": flow,
-        "electronic_commerce_indicator": "05",
+        "authentication_flow": flow if went else None,
+        "electronic_commerce_indicator": "05" if went else None,
         "exemption_indicator": None,
-        "result": "authenticated",
+        "result": "authenticated" if went else "processing_error",
         "result_reason": None,
-        "transaction_id": stripe.world.ids.uuid(),
+        "transaction_id": stripe.world.ids.uuid() if went else None,
         "version": "2.2.0",
     }
 
@@ -150,23 +156,25 @@ def descriptor(stripe: Stripe, intent: Obj) -> str:
     return f"{prefix}* {suffix}"[:22].upper() if suffix else (intent["statement_descriptor"] or prefix)[:22].upper()
 
 
-def _declined(stripe: Stripe, intent: Obj, charge: Obj, card: stripe_cards.Card, method: Obj) -> Result:
-    error = card.error or ("card_declined", None)
+def _declined(
+    stripe: Stripe, intent: Obj, charge: Obj, error: tuple[str, str | None], risk: str, method: Obj
+) -> Result:
     words = stripe_cards.message(error)
-    blocked = card.risk == "highest"
+    blocked = risk == "highest"
     kind = "blocked" if blocked else "issuer_declined"
     reason = "highest_risk_level" if blocked else error[1] or error[0]
     charge |= {
         "failure_code": error[0],
         "failure_message": words,
-        "outcome": stripe_objects.outcome(kind, risk=card.risk, reason=reason),
+        "outcome": stripe_objects.outcome(kind, risk=risk, reason=reason),
     }
     stripe.put("charge", charge)
     emit(stripe, "charge.failed", charge)
-    return _failed(stripe, intent, _error(error[0], error[1], words, method, charge["id"]))
+    return failed(stripe, intent, error_of(error[0], error[1], words, method, charge["id"]))
 
 
-def _error(code: str, decline: str | None, words: str, method: Obj, charge: str | None) -> Obj:
+def error_of(code: str, decline: str | None, words: str, method: Obj, charge: str | None) -> Obj:
+    """``last_payment_error`` of an intent; ``charge`` None when it came to no charge."""
     error: Obj = {
         "code": code,
         "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
@@ -181,7 +189,8 @@ def _error(code: str, decline: str | None, words: str, method: Obj, charge: str 
     return error
 
 
-def _failed(stripe: Stripe, intent: Obj, error: Obj) -> Result:
+def failed(stripe: Stripe, intent: Obj, error: Obj) -> Result:
+    """The intent waits for another way to pay."""
     intent |= {"status": "requires_payment_method", "last_payment_error": error, "payment_method": None}
     intent |= {"processing": None, "next_action": None}
     stripe.put("payment_intent", intent)
@@ -189,7 +198,8 @@ def _failed(stripe: Stripe, intent: Obj, error: Obj) -> Result:
     return Result("failed", error["message"])
 
 
-def _succeeded(stripe: Stripe, intent: Obj, charge: Obj) -> str | None:
+def succeeded(stripe: Stripe, intent: Obj, charge: Obj) -> str | None:
+    """The intent is paid, and its session, while open, complete; the id of the ``completed`` event, if there was one."""
     intent |= {
         "status": "succeeded",
         "amount_received": intent["amount"],
@@ -203,88 +213,15 @@ def _succeeded(stripe: Stripe, intent: Obj, charge: Obj) -> str | None:
     session = stripe.find("checkout.session", intent["_session"])
     if session is None or session["status"] != "open":
         return None
-    return _complete(stripe, session, charge, paid=True)
+    return completed(stripe, session, charge["billing_details"], paid=True)
 
 
-def _complete(stripe: Stripe, session: Obj, charge: Obj, *, paid: bool) -> str:
-    details: dict[str, Any] = charge["billing_details"]
+def completed(stripe: Stripe, session: Obj, details: dict[str, Any], *, paid: bool) -> str:
+    """Complete the session with what is known of the payer; the event's id."""
     event = stripe_sessions.complete(
         stripe, session, paid=paid, email=details["email"], name=details["name"], country=details["address"]["country"]
     )
     return str(event["id"])
-
-
-def _debit(stripe: Stripe, intent: Obj, method: Obj, account: stripe_banks.Account) -> Result:
-    charge = stripe_objects.charge(stripe, intent, method, "pending", descriptor(stripe, intent))
-    charge["outcome"] = stripe_objects.outcome("authorized")
-    intent |= {"status": "processing", "processing": {"type": method["type"]}, "latest_charge": charge["id"]}
-    stripe.put("charge", charge)
-    emit(stripe, "charge.pending", charge)
-    stripe.put("payment_intent", intent)
-    emit(stripe, "payment_intent.processing", intent)
-    session = stripe.find("checkout.session", intent["_session"])
-    event = None if session is None else _complete(stripe, session, charge, paid=False)
-    if account.seconds is not None:
-        delay = stripe.modes.bank_debit_seconds
-        stripe.later(account.seconds if delay is None else delay, "debit", {"charge": charge["id"]})
-    return Result("processing", event=event)
-
-
-def settle_debit(stripe: Stripe, charge: Obj, failure: str | None = None) -> bool:
-    """A pending bank debit arrived, or failed with a failure code; False when it was settled before."""
-    intent = stripe.find("payment_intent", charge["payment_intent"])
-    if charge["status"] != "pending" or intent is None:
-        return False
-    session = stripe.find("checkout.session", intent["_session"])
-    if failure is not None:
-        _bounce(stripe, intent, charge, failure)
-    else:
-        charge |= {"status": "succeeded", "paid": True, "amount_captured": charge["amount"]}
-        charge["receipt_url"] = stripe.world.url(f"/stripe/receipts/{charge['id']}")
-        stripe.put("charge", charge)
-        emit(stripe, "charge.succeeded", charge)
-        _succeeded(stripe, intent, charge)
-        stripe.later(stripe.modes.balance_seconds, "balance", {"charge": charge["id"]})
-    if session is not None:
-        stripe_sessions.settle(stripe, session, paid=failure is None)
-    return True
-
-
-def _bounce(stripe: Stripe, intent: Obj, charge: Obj, failure: str) -> None:
-    words = stripe_banks.MESSAGES.get(failure, stripe_banks.MESSAGES["generic_could_not_process"])
-    charge |= {"status": "failed", "paid": False, "failure_code": failure, "failure_message": words}
-    charge["outcome"] = stripe_objects.outcome("issuer_declined", reason=failure)
-    stripe.put("charge", charge)
-    emit(stripe, "charge.failed", charge)
-    method = stripe.find("payment_method", charge["payment_method"]) or {"id": None}
-    _failed(stripe, intent, _error(failure, None, words, method, charge["id"]))
-
-
-def fail_late(stripe: Stripe, charge: Obj, failure: str = "insufficient_funds") -> bool:
-    """A bank debit that had succeeded comes back: the money leaves again (``payment_failure_refund``). False if it cannot."""
-    debit = charge["payment_method_details"]["type"] in stripe_banks.SCHEMES
-    if not debit or charge["status"] != "succeeded" or charge["amount_refunded"]:
-        return False
-    stripe_ledger.book_charge(stripe, charge)
-    intent = stripe.find("payment_intent", charge["payment_intent"])
-    gross, currency, rate = stripe_ledger.convert(stripe, charge["_account"], charge["amount"], charge["currency"])
-    line = stripe_ledger.post(
-        stripe,
-        charge["_account"],
-        stripe_ledger.Line(
-            -gross,
-            currency,
-            "payment_failure_refund",
-            charge["id"],
-            exchange_rate=rate,
-            description="Payment failure refund",
-        ),
-    )
-    charge["failure_balance_transaction"] = line["id"]
-    if intent is not None:
-        intent["amount_received"] = 0
-        _bounce(stripe, intent, charge, failure)
-    return True
 
 
 def register(stripe: Stripe) -> None:
@@ -294,18 +231,6 @@ def register(stripe: Stripe) -> None:
         charge = stripe.find("charge", payload["charge"])
         if charge is not None:
             stripe_ledger.book_charge(stripe, charge)
-
-    async def debit(payload: Obj) -> None:
-        charge = stripe.find("charge", payload["charge"])
-        if charge is None or charge["status"] != "pending":
-            return
-        scheme = stripe_banks.SCHEMES[charge["payment_method_details"]["type"]]
-        account = next(account for account in scheme.accounts if account.number == charge["_number"])
-        settle_debit(stripe, charge, account.failure)
-        if account.dispute:
-            stripe.later(
-                stripe.modes.balance_seconds + 2, "trouble", {"charge": charge["id"], "kind": "debit_not_authorized"}
-            )
 
     async def trouble(payload: Obj) -> None:
         charge = stripe.find("charge", payload["charge"])
@@ -319,7 +244,6 @@ def register(stripe: Stripe) -> None:
 
     for kind, handler in (
         ("balance", balance),
-        ("debit", debit),
         ("trouble", trouble),
         ("session_expiry", session_expiry),
     ):

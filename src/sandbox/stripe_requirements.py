@@ -16,29 +16,75 @@ WEBSITE = "defaults.profile.business_url"
 SUPPORT_PHONE = "configuration.merchant.support.phone"
 PERSON_NAME = "identity.individual.given_name"
 PERSON_BIRTH = "identity.individual.date_of_birth"
+PERSON_ID = "identity.individual.id_numbers"
 PERSON_DOCUMENT = "identity.individual.documents.primary_verification"
 BANK = "defaults.payout_methods"
 TERMS = "identity.attestations.terms_of_service.account"
 PAYOUTS_ONLY = (BANK,)
 
 
+def birth(account: Obj) -> str | None:
+    """The representative's birthday as ``1901-01-01``, from the page or the API."""
+    day = (account["identity"].get("individual") or {}).get("date_of_birth")
+    told = None if day is None else f"{day['year']:04}-{day['month']:02}-{day['day']:02}"
+    return account["_setup"].get("birth") or told
+
+
+def document(account: Obj) -> str | None:
+    """The file of the representative's identity document."""
+    papers = (account["identity"].get("individual") or {}).get("documents") or {}
+    front = ((papers.get("primary_verification") or {}).get("front_back") or {}).get("front")
+    return account["_setup"].get("document") or front
+
+
+def tax_id(account: Obj) -> str | None:
+    """The business's registration or tax number."""
+    return _number(account["identity"].get("business_details"))
+
+
+def person_id(account: Obj) -> str | None:
+    """The representative's own number, where the country has one (US: all nine digits or the last four)."""
+    return account["_setup"].get("person_id") or _number(account["identity"].get("individual"))
+
+
+def _number(part: Obj | None) -> str | None:
+    numbers = (part or {}).get("id_numbers") or []
+    return next((number.get("value") for number in numbers), None)
+
+
+def line1(account: Obj) -> str | None:
+    """The first line of the business's address."""
+    return ((account["identity"].get("business_details") or {}).get("address") or {}).get("line1")
+
+
+def website(account: Obj) -> str | None:
+    """The business's website."""
+    return (account["defaults"].get("profile") or {}).get("business_url")
+
+
+def _accepted(account: Obj) -> Any:
+    terms = (account["identity"].get("attestations") or {}).get("terms_of_service") or {}
+    return account["_setup"].get("terms") or terms.get("account")
+
+
 def missing(account: Obj) -> list[str]:
     """The names of what the merchant has not given yet, in the order the onboarding page asks."""
     identity, setup = account["identity"], account["_setup"]
-    business = identity.get("business_details") or {}
+    business, person = identity.get("business_details") or {}, identity.get("individual") or {}
     company = identity.get("entity_type") != "individual"
     profile, merchant = account["defaults"].get("profile") or {}, account["configuration"]["merchant"]
     given = {
         REGISTERED_NAME: not company or business.get("registered_name"),
-        ADDRESS: (business.get("address") or {}).get("line1"),
+        ADDRESS: line1(account),
         ID_NUMBER: not company or business.get("id_numbers"),
-        WEBSITE: profile.get("business_url") or profile.get("product_description"),
+        WEBSITE: website(account) or profile.get("product_description"),
         SUPPORT_PHONE: (merchant.get("support") or {}).get("phone"),
-        PERSON_NAME: setup.get("name"),
-        PERSON_BIRTH: setup.get("birth"),
-        PERSON_DOCUMENT: setup.get("document"),
+        PERSON_NAME: setup.get("name") or person.get("given_name"),
+        PERSON_BIRTH: birth(account),
+        PERSON_ID: identity["country"].upper() != "US" or person_id(account),
+        PERSON_DOCUMENT: document(account),
         BANK: setup.get("bank"),
-        TERMS: setup.get("terms"),
+        TERMS: _accepted(account),
     }
     return [name for name, value in given.items() if not value]
 

@@ -32,7 +32,7 @@ def create(stripe: Stripe, account: str, params: Obj) -> Obj:
     stripe_money.check_amount(total, currency, settlement, "line_items")
     _check_intent_data(params.get("payment_intent_data") or {}, total)
     _check_joined(stripe, account, (params.get("payment_intent_data") or {}).get("statement_descriptor_suffix"))
-    methods = _methods(stripe, account, currency, params)
+    methods = _methods(stripe, account, currency, total, params)
     expires_at = _expiry(stripe, params)
     session = _build(stripe, account, params, total, currency, expires_at, methods)
     session["_line_items"] = items
@@ -128,8 +128,9 @@ def _check_joined(stripe: Stripe, account: str, suffix: str | None) -> None:
         )
 
 
-def _methods(stripe: Stripe, account: str, currency: str, params: Obj) -> list[str]:
-    eligible = stripe_accounts.payment_methods(stripe, account, currency)
+def _methods(stripe: Stripe, account: str, currency: str, total: int, params: Obj) -> list[str]:
+    offered = stripe_accounts.payment_methods(stripe, account, currency)
+    eligible = [m for m in offered if m not in stripe_banks.SCHEMES or total <= stripe_banks.SCHEMES[m].most]
     allowed = params.get("allowed_payment_method_types")
     excluded = params.get("excluded_payment_method_types") or []
     kept = [m for m in eligible if (allowed is None or m in allowed) and m not in excluded]

@@ -5,17 +5,14 @@ A link lives five minutes and opens one sitting; opened again, or late, it leads
 check ends. Source: docs.stripe.com/connect/hosted-onboarding and docs.stripe.com/connect/testing.
 """
 
-from sandbox import stripe_errors, stripe_requirements
+from sandbox import stripe_errors, stripe_requirements, stripe_verdict
 from sandbox.store import Obj
 from sandbox.stripe_accounts import KIND, changing
 from sandbox.stripe_events import emit_thin
 from sandbox.stripe_world import PLATFORM, Stripe
 
 LINK_SECONDS, SITTING_SECONDS = 300, 3600
-OFAC_BIRTH, AT_ONCE_BIRTH = "1900-01-01", "1902-01-01"
-DOCUMENT_OK, DOCUMENT_BAD = "file_identity_document_success", "file_identity_document_failure"
-# Routing and account numbers whose payouts fail, with the failure code.
-FAILING_BANKS = {("110000000", "000111111116"): "no_account", ("110000000", "000111111113"): "account_closed"}
+_ID_TYPES = {"US": "us_ein", "AU": "au_abn", "NZ": "nz_bn", "GB": "gb_crn", "CA": "ca_cn", "SG": "sg_uen"}
 BANKS = {
     "US": ("110000000", "000123456789"),
     "AU": ("110000", "000123456"),
@@ -87,7 +84,8 @@ def _business(account: Obj, form: dict[str, str]) -> None:
     if form.get("registered_name"):
         business["registered_name"] = form["registered_name"]
     if form.get("id_number"):
-        business["id_numbers"] = [{"registrar": None, "type": f"{identity['country'].lower()}_crn"}]
+        type = _ID_TYPES.get(identity["country"].upper(), f"{identity['country'].lower()}_crn")
+        business["id_numbers"] = [{"registrar": None, "type": type, "value": form["id_number"]}]
     address = {name: form[name] for name in ("line1", "city", "postal_code") if form.get(name)}
     if address:
         blank = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state", "town"))
@@ -102,7 +100,7 @@ def _business(account: Obj, form: dict[str, str]) -> None:
 
 
 def _person(account: Obj, form: dict[str, str]) -> None:
-    for name in ("name", "birth", "document"):
+    for name in ("name", "birth", "document", "person_id", "mobile"):
         if form.get(name):
             account["_setup"][name] = form[name]
 
@@ -111,7 +109,7 @@ def _bank(stripe: Stripe, account: Obj, form: dict[str, str]) -> None:
     if form.get("account_number"):
         pair, kept = (form.get("routing", ""), form["account_number"]), account["_setup"].get("bank") or {}
         same = (kept.get("routing"), kept.get("number")) == pair
-        bank = {"routing": pair[0], "number": pair[1], "fails": FAILING_BANKS.get(pair)}
+        bank = {"routing": pair[0], "number": pair[1], "fails": stripe_verdict.FAILING_BANKS.get(pair)}
         account["_setup"]["bank"] = bank | {"id": kept["id"] if same else stripe.id("ba_1")}
 
 
@@ -125,7 +123,7 @@ def finish(stripe: Stripe, account: Obj) -> None:
     with changing(stripe, account):
         account["_extras"] = []
         account["_checking"] = True
-    if account["_setup"].get("birth") == AT_ONCE_BIRTH:
+    if stripe_requirements.birth(account) == stripe_verdict.AT_ONCE_BIRTH:
         verify(stripe, account)
     else:
         stripe.later(stripe.modes.verification_seconds, "verification", {"account": account["id"]})
@@ -138,23 +136,19 @@ def returned(stripe: Stripe, link: Obj) -> None:
 
 
 def verify(stripe: Stripe, account: Obj) -> None:
-    """Stripe's verdict, by the test values given."""
-    setup = account["_setup"]
+    """Stripe's verdict, by the test values given. What failed is asked for again, with its error."""
+    problems = stripe_verdict.verdict(account)
     with changing(stripe, account):
         account["_checking"] = False
-        setup["checked"] = True
-        if setup.get("birth") == OFAC_BIRTH:
+        account["_setup"]["checked"] = True
+        if stripe_verdict.listed(account):
             account["_rejected"] = "rejected_listed"
-        elif setup.get("document") == DOCUMENT_BAD:
-            setup["document"] = None
-            words = "The document could not be read. Upload a clear photo of the whole document."
-            account["_extras"] = [
-                extra(
-                    stripe_requirements.PERSON_DOCUMENT,
-                    "past_due",
-                    errors=[{"code": "verification_document_failed_other", "description": words}],
-                )
-            ]
+            return
+        if any(name == stripe_requirements.PERSON_DOCUMENT for name, _, _ in problems):
+            account["_setup"]["document"] = None
+        account["_extras"] = [
+            extra(name, "past_due", errors=[{"code": code, "description": words}]) for name, code, words in problems
+        ]
 
 
 def extra(description: str, status: str, *, time: float | None = None, errors: list[Obj] | None = None) -> Obj:
@@ -184,15 +178,18 @@ def fill_in(stripe: Stripe, account: Obj) -> None:
     country = account["identity"]["country"]
     routing, number = BANKS.get(country, BANKS["US"])
     business = account["identity"].get("business_details") or {}
+    non_profit = account["identity"]["entity_type"] == "non_profit"
     form = {
         "registered_name": business.get("registered_name") or account["display_name"] or "Test Business Limited",
-        "id_number": "000000000",
-        "line1": (business.get("address") or {}).get("line1") or "address_full_match",
-        "website": account["defaults"]["profile"].get("business_url") or "https://accessible.stripe.com",
-        "phone": "0000000000",
+        "id_number": stripe_verdict.TAX_ID_NON_PROFIT if non_profit else stripe_verdict.TAX_ID,
+        "line1": stripe_requirements.line1(account) or stripe_verdict.ADDRESS_OK,
+        "website": stripe_requirements.website(account) or stripe_verdict.WEBSITE_OK,
+        "phone": stripe_verdict.PHONE,
+        "mobile": stripe_verdict.PHONE,
         "name": "Jenny Rosen",
         "birth": "1901-01-01",
-        "document": DOCUMENT_OK,
+        "person_id": stripe_verdict.PERSON_ID if country.upper() == "US" else "",
+        "document": stripe_verdict.DOCUMENT_OK,
         "routing": routing,
         "account_number": number,
         "terms": "yes",

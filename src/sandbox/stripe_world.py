@@ -25,6 +25,7 @@ KINDS = (
     "dispute",
     "payout",
     "application_fee",
+    "radar.early_fraud_warning",
     "event",
     "v2.core.event",
     "webhook_endpoint",
