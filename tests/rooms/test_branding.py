@@ -1,5 +1,6 @@
 """The look of a merchant's pages: logos drawn again, colours that read, words within their limits."""
 
+import asyncio
 import io
 import struct
 import zlib
@@ -220,6 +221,32 @@ async def test_save(merchant_id: UUID) -> None:
     assert before.css_href != look.css_href
     assert look.css_href.endswith(f"{brand.stylesheet_name('#1e6b52')}.css")
     assert made.png == await branding.logo_png(merchant_id, look.logo_hash)
+
+
+def test_endless_passes() -> None:
+    """A JPEG that is drawn over and over is refused before anything of it is drawn."""
+    with pytest.raises(Refused, match="takes too long to read"):
+        logo.make(picture(kind="JPEG", progressive=True) + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * 200)
+    assert 44 == logo.make(picture(kind="JPEG", progressive=True)).height
+
+
+async def test_drawn_beside_the_loop() -> None:
+    """While pictures are drawn or refused the loop goes round, so that everybody else is answered."""
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.create_task(turn())
+    large = picture((2_000, 1_000), kind="JPEG")
+    drawn = await asyncio.gather(*(logo.draw(raw) for raw in [large, bomb()] * 3), return_exceptions=True)
+    turning.cancel()
+    assert 3 == sum(isinstance(one, logo.Logo) for one in drawn)
+    assert 3 == sum(isinstance(one, Refused) for one in drawn)
+    assert turns > 20
 
 
 async def test_logo_stays(merchant_id: UUID) -> None:

@@ -1,6 +1,5 @@
 """Settings: branding, accounts, payments, and the connection to Xero."""
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -40,7 +39,7 @@ class SettingsController(Controller):
         picture: logo.Logo | None = None
         try:
             raw = await form.file("logo", logo.MAX_BYTES)
-            picture = await asyncio.to_thread(logo.make, raw) if raw else None
+            picture = await logo.draw(raw) if raw else None
         except Refused as no:
             errors = {"logo": no.message} | errors
         if errors:
