@@ -50,6 +50,32 @@ async def test_all_is_whole(till: Till):
     assert [] == await found()
 
 
+async def test_what_changes_is_looked_at_and_the_rest_at_night(till: Till):
+    """A change of a row, of the ledger or of a write is found within five minutes; what nobody noted, the next night."""
+    await till.paid(await till.invoice())
+    await till.work()
+    await turn(checks.check_books())
+    assert 0 == await db.fetch_value("SELECT count(*) FROM touched")
+    payment_id = await db.fetch_value("SELECT id FROM payment")
+    for wrong, right in (
+        ("UPDATE payment SET refunded_minor = 1", "UPDATE payment SET refunded_minor = 0"),
+        ("UPDATE write_back SET amount_minor = 1", "UPDATE write_back SET amount_minor = 4000"),
+    ):
+        await db.fetch(wrong)
+        await turn(checks.check_books())
+        assert [f"payment {payment_id}"] == [subject for _, subject in await found()]
+        await db.fetch(right)
+        await turn(checks.check_books())
+        assert [] == await found()
+    await db.fetch("UPDATE payment SET refunded_minor = 1")
+    await db.fetch("DELETE FROM touched")
+    await turn(checks.check_books())
+    assert [] == await found()
+    await db.fetch("DELETE FROM cursor WHERE name = $1", checks.WHOLE)
+    await turn(checks.check_books())
+    assert [("I2", f"payment {payment_id}")] == await found()
+
+
 async def test_a_breach_stops_its_own_merchant(till: Till):
     """While one payment's books are wrong nothing new is written for its merchant; what waits goes on once it clears."""
     wrong = await till.paid(await till.invoice())

@@ -29,9 +29,14 @@ OTHER = "other"
 Side = tuple[str, Money]
 Row = Mapping[str, Any]
 
-_TRANSACTION = """
+_TRANSACTIONS = """
 INSERT INTO ledger_transaction (merchant, source, external_id, kind, payment, occurred_at, recorded_at)
-VALUES ($1, $2, $3, $4, $5, $6, now()) ON CONFLICT (source, external_id, kind) DO NOTHING RETURNING id
+SELECT *, now() FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[])
+ON CONFLICT (source, external_id, kind) DO NOTHING RETURNING id, source, external_id, kind
+"""
+_SIDES = """
+INSERT INTO ledger_entry (ledger_transaction, account, amount_minor, currency)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[])
 """
 
 
@@ -47,25 +52,46 @@ class Fact:
     occurred_at: datetime
 
 
+Entry = tuple[Fact, Sequence[Side]]
+
+
 async def record(fact: Fact, sides: Sequence[Side]) -> bool:
     """Write one balanced transaction; False when this fact is in the ledger already. Sides of zero are left out."""
+    return bool(await record_all([(fact, sides)]))
+
+
+async def record_all(entries: Sequence[Entry]) -> int:
+    """The same for many at once, in two statements; how many were new. A fact that is told twice counts the first time."""
+    sides: dict[tuple[str, str, str], Sequence[Side]] = {}
+    for fact, of_it in entries:
+        sides.setdefault((fact.source, fact.external_id, fact.kind), of_it)
+    told = [
+        (fact.merchant_id, fact.source, fact.external_id, fact.kind, fact.payment_id, fact.occurred_at)
+        for fact, _ in entries
+    ]
+    if not told:
+        return 0
     async with db.transaction():
-        row_id = await db.fetch_value(
-            _TRANSACTION, fact.merchant_id, fact.source, fact.external_id, fact.kind, fact.payment_id, fact.occurred_at
-        )
-        if row_id is None:
-            return False
-        rows = [(row_id, account, money.minor, money.currency) for account, money in sides if money.minor]
-        await db.execute_many(
-            "INSERT INTO ledger_entry (ledger_transaction, account, amount_minor, currency) VALUES ($1, $2, $3, $4)",
-            rows,
-        )
-    return True
+        new = await db.fetch(_TRANSACTIONS, *map(list, zip(*told, strict=True)))
+        rows = [
+            (row["id"], account, money.minor, money.currency)
+            for row in new
+            for account, money in sides[row["source"], row["external_id"], row["kind"]]
+            if money.minor
+        ]
+        if rows:
+            await db.fetch(_SIDES, *map(list, zip(*rows, strict=True)))
+    return len(new)
 
 
 def moved(amount: Money, *, debit: str, credit: str) -> list[Side]:
     """The two sides of a simple transaction."""
     return [(debit, amount), (credit, Money(-amount.minor, amount.currency))]
+
+
+def _held_in(payment: Row) -> str:
+    """Where a payment's own currency lies: in the balance at Stripe, or, once that was settled in another one, in between."""
+    return CLEARING if payment["settlement_currency"] in {"", payment["currency"]} else CONVERSION
 
 
 async def _next_id(payment_id: UUID, kind: str, origin: str) -> str:
@@ -91,7 +117,8 @@ async def bounced(payment: Row) -> None:
     """The customer's bank took the money back after Stripe had confirmed it."""
     amount = Money(payment["amount_minor"], payment["currency"])
     external_id = await _next_id(payment["id"], "bounced", payment["stripe_payment_intent_id"])
-    await record(_fact(payment, "stripe", external_id, "bounced", None), moved(amount, debit=REFUNDS, credit=CLEARING))
+    sides = moved(amount, debit=REFUNDS, credit=_held_in(payment))
+    await record(_fact(payment, "stripe", external_id, "bounced", None), sides)
 
 
 async def came_after_all(payment: Row) -> None:
@@ -100,7 +127,7 @@ async def came_after_all(payment: Row) -> None:
     if away:
         external_id = await _next_id(payment["id"], "bounce_returned", payment["stripe_payment_intent_id"])
         fact = _fact(payment, "stripe", external_id, "bounce_returned", None)
-        await record(fact, moved(Money(-away, payment["currency"]), debit=REFUNDS, credit=CLEARING))
+        await record(fact, moved(Money(-away, payment["currency"]), debit=REFUNDS, credit=_held_in(payment)))
 
 
 async def refunded(payment: Row, change: int) -> None:
@@ -108,24 +135,29 @@ async def refunded(payment: Row, change: int) -> None:
     kind = "refund" if change > 0 else "refund_returned"
     external_id = await _next_id(payment["id"], kind, payment["stripe_payment_intent_id"])
     amount = Money(change, payment["currency"])
-    await record(_fact(payment, "stripe", external_id, kind, None), moved(amount, debit=REFUNDS, credit=CLEARING))
+    sides = moved(amount, debit=REFUNDS, credit=_held_in(payment))
+    await record(_fact(payment, "stripe", external_id, kind, None), sides)
 
 
 async def disputed(payment: Row, amount: Money, *, returned: bool) -> None:
     """The bank holds (or gives back) the disputed amount."""
     kind = "dispute_won" if returned else "dispute"
     external_id = await _next_id(payment["id"], kind, payment["stripe_payment_intent_id"])
-    debit, credit = (CLEARING, DISPUTES) if returned else (DISPUTES, CLEARING)
+    held = _held_in(payment)
+    debit, credit = (held, DISPUTES) if returned else (DISPUTES, held)
     await record(_fact(payment, "stripe", external_id, kind, None), moved(amount, debit=debit, credit=credit))
 
 
 async def settled(payment: Row, balance_id: str, gross: Money, fee: Money) -> None:
-    """Stripe told what it kept, in the settlement currency; a conversion from another one is booked beside it."""
+    """Stripe told what it kept, in the settlement currency; a conversion from another one is booked beside it.
+
+    What had gone back in the payment's own currency before that was known is in between by then, too.
+    """
     sides = moved(fee, debit=FEES, credit=CLEARING)
     if gross.currency != payment["currency"]:
-        paid = Money(payment["amount_minor"], payment["currency"])
+        here = (await balances(payment["id"])).get((CLEARING, payment["currency"]), 0)
         sides = [
-            *moved(paid, debit=CONVERSION, credit=CLEARING),
+            *moved(Money(here, payment["currency"]), debit=CONVERSION, credit=CLEARING),
             *moved(gross, debit=CLEARING, credit=CONVERSION),
             *sides,
         ]
@@ -153,12 +185,6 @@ async def paid_out(payout: Row, *, returned: bool = False) -> None:
     await record(fact, moved(amount, debit=debit, credit=credit))
 
 
-async def line(merchant_id: UUID, payment_id: UUID | None, transaction_id: str, amount: Money, at: datetime) -> None:
-    """The balance moved by what no payment of ours told (`payment_id` None), or by a fee beside a refund or dispute of one."""
-    fact = Fact(merchant_id, payment_id, "stripe", transaction_id, "line", at)
-    await record(fact, moved(amount, debit=CLEARING, credit=FEES if payment_id else OTHER))
-
-
 async def balances(payment_id: UUID) -> dict[tuple[str, str], int]:
     """What each (account, currency) holds for one payment, in minor units."""
     rows = await db.fetch(
@@ -179,23 +205,22 @@ class Breach:
 
 
 _PAYMENTS = """
-WITH held AS (
-  SELECT t.payment, e.account, e.currency, sum(e.amount_minor) AS minor
-  FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
-  WHERE t.payment IS NOT NULL GROUP BY 1, 2, 3),
-each AS (
-  SELECT p.id, p.merchant, p.amount_minor, p.refunded_minor, p.state,
-    COALESCE(sum(h.minor) FILTER (WHERE h.account IN ('unapplied', 'applied_in_xero')), 0) AS owed,
-    COALESCE(sum(h.minor) FILTER (WHERE h.account = 'refunds'), 0) AS refunds,
-    COALESCE(sum(h.minor) FILTER (WHERE h.account = 'applied_in_xero'), 0) AS applied,
-    (SELECT w.amount_minor FROM write_back w WHERE w.payment = p.id AND w.kind = 'payment' AND w.state = 'confirmed')
-      AS in_xero
-  FROM payment p LEFT JOIN held h ON h.payment = p.id AND h.currency = p.currency GROUP BY p.id),
+WITH each AS (
+  SELECT p.id, p.merchant, p.amount_minor, p.refunded_minor, p.state, held.owed, held.refunds, held.applied,
+    (SELECT COALESCE(sum(w.amount_minor), 0) FROM write_back w
+     WHERE w.payment = p.id AND w.kind IN ('payment', 'overpayment') AND w.state = 'confirmed') AS in_xero
+  FROM payment p CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(e.amount_minor) FILTER (WHERE e.account IN ('unapplied', 'applied_in_xero')), 0) AS owed,
+      COALESCE(sum(e.amount_minor) FILTER (WHERE e.account = 'refunds'), 0) AS refunds,
+      COALESCE(sum(e.amount_minor) FILTER (WHERE e.account = 'applied_in_xero'), 0) AS applied
+    FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
+    WHERE t.payment = p.id AND e.currency = p.currency) held
+  WHERE p.id = ANY($1)),
 judged AS (
   SELECT id, merchant,
     -owed = CASE WHEN state = 'processing' OR (state = 'failed' AND refunds = 0) THEN 0 ELSE amount_minor END
       AND (state = 'failed' OR refunds = refunded_minor) AS kept,
-    -applied = COALESCE(in_xero, 0) AS once
+    -applied = in_xero AS once
   FROM each)
 SELECT merchant, CASE WHEN kept THEN 'I3 in Xero exactly once' ELSE 'I2 each cent is somewhere' END AS invariant,
   'payment ' || id AS what FROM judged WHERE NOT (kept AND once)
@@ -203,7 +228,7 @@ SELECT merchant, CASE WHEN kept THEN 'I3 in Xero exactly once' ELSE 'I2 each cen
 _ENTRIES = """
 SELECT t.merchant, 'I1 entries balance' AS invariant, 'ledger transaction ' || t.id AS what
 FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
-GROUP BY t.id, e.currency HAVING sum(e.amount_minor) <> 0
+WHERE t.id = ANY($1) GROUP BY t.id, e.currency HAVING sum(e.amount_minor) <> 0
 """
 _UNCLEAR = """
 SELECT merchant, 'I4 no write stays unclear' AS invariant, 'write-back ' || id AS what FROM write_back
@@ -217,9 +242,56 @@ _WEDGED = """
 SELECT merchant, 'I8 no write is forgotten' AS invariant, 'write-back ' || id AS what FROM write_back
 WHERE state IN ('intended', 'sending', 'unknown') AND next_at IS NULL AND dead_at IS NULL
 """
+_CHUNK = 10_000
+_NEXT = {
+    _PAYMENTS: f"SELECT id FROM payment WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT {_CHUNK}",
+    _ENTRIES: f"SELECT id FROM ledger_transaction WHERE $1::bigint IS NULL OR id > $1 ORDER BY id LIMIT {_CHUNK}",
+}
+_TOUCHED = f"""
+DELETE FROM touched WHERE id IN (SELECT id FROM touched ORDER BY id LIMIT {_CHUNK}) RETURNING payment, entry
+"""
+_ABOUT = {_PAYMENTS: "payment ", _ENTRIES: "ledger transaction "}
 
 
 async def invariants() -> list[Breach]:
-    """Every breach of I1 to I5 and I8; empty when the books are right. I6 and I7 are compared with Stripe and Xero (checks)."""
-    rows = [row for sql in (_ENTRIES, _PAYMENTS, _UNCLEAR, _WAITING, _WEDGED) for row in await db.fetch(sql)]
-    return [Breach(row["invariant"], row["merchant"], row["what"]) for row in rows]
+    """Every breach of I1 to I5 and I8; empty when the books are right. Reads all of them, a part at a time.
+
+    I6, I7 and I9 are compared with Stripe and Xero (checks).
+    """
+    found = await _standing()
+    for judge, following in _NEXT.items():
+        last = None
+        while ids := [row["id"] for row in await db.fetch(following, last)]:
+            found += await _breaches(judge, ids)
+            last = ids[-1]
+    return found
+
+
+async def changed(doubtful: Sequence[str]) -> tuple[list[Breach], set[str], bool]:
+    """The same of what changed since the last call, and of `doubtful` (what showed a breach before).
+
+    Answers the breaches, which of such subjects were looked at, and whether that was all of them. In the caller's
+    transaction, in which what was looked at is forgotten: it is looked at once, or again.
+    """
+    rows = await db.fetch(_TOUCHED)
+    wanted: dict[str, set[Any]] = {
+        _PAYMENTS: {row["payment"] for row in rows if row["payment"]},
+        _ENTRIES: {row["entry"] for row in rows if row["entry"]},
+    }
+    for judge, kind in ((_PAYMENTS, UUID), (_ENTRIES, int)):
+        about = _ABOUT[judge]
+        wanted[judge] |= {kind(one.removeprefix(about)) for one in doubtful if one.startswith(about)}
+    found, looked = await _standing(), set()
+    for judge, ids in wanted.items():
+        found += await _breaches(judge, list(ids))
+        looked |= {f"{_ABOUT[judge]}{one}" for one in ids}
+    return found, looked, len(rows) < _CHUNK
+
+
+async def _standing() -> list[Breach]:
+    """What does not move: found by small indexes, however much there is."""
+    return [breach for sql in (_UNCLEAR, _WAITING, _WEDGED) for breach in await _breaches(sql)]
+
+
+async def _breaches(sql: str, *args: Any) -> list[Breach]:
+    return [Breach(row["invariant"], row["merchant"], row["what"]) for row in await db.fetch(sql, *args)]

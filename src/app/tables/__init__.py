@@ -19,7 +19,7 @@ from app.tables.books import (
     WriteBack,
 )
 from app.tables.people import Branding, Member, Merchant, SignInFlow, StripeAccount, User, WebSession
-from app.tables.trail import Audit, AuditHead, Breach, Repair
+from app.tables.trail import Audit, AuditHead, Breach, Environment, Repair, Touched
 from app.tables.work import Allowance, Cursor, Inbox, Job
 from app.tables.xero import AccountChoice, Connection, XeroBudget, XeroGrant, XeroPermit
 
@@ -27,6 +27,7 @@ ALL = [
     User, Merchant, Member, WebSession, SignInFlow, XeroGrant, Connection, AccountChoice, XeroBudget, XeroPermit,
     StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, Refund, Payout, PayoutLine, WriteBack,
     LedgerTransaction, LedgerEntry, Happening, Mail, Inbox, Job, Cursor, Allowance, Audit, AuditHead, Breach, Repair,
+    Touched, Environment,
 ]  # fmt: skip
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Breach",
     "Connection",
     "Cursor",
+    "Environment",
     "Happening",
     "Inbox",
     "Invoice",
@@ -57,6 +59,7 @@ __all__ = [
     "Repair",
     "SignInFlow",
     "StripeAccount",
+    "Touched",
     "User",
     "WebSession",
     "WriteBack",

@@ -168,6 +168,9 @@ class PayoutLine(Table, db=ENGINE):
     fee_minor = BigInt()
     net_minor = BigInt()
     currency = Text()
+    source_minor = BigInt(
+        null=True, default=None, help_text="as it was in the payment's own currency, if Stripe changed it"
+    )
     at = Timestamptz()
 
 
@@ -180,7 +183,10 @@ class WriteBack(Work, Table, db=ENGINE):
     invoice = ForeignKey(Invoice, null=True)
     payment = ForeignKey(Payment, null=True, index=True)
     payout = ForeignKey(Payout, null=True, index=True)
-    kind = Text(help_text="payment, fee or reversal (of a payment); transfer or transfer_back (of a payout)")
+    kind = Text(
+        help_text="payment, fee, overpayment, reversal, overpayment_back or exchange (of a payment); transfer or "
+        "transfer_back (of a payout)"
+    )
     reference = Text(unique=True)
     request = Text(help_text="the frozen request body, JSON")
     request_sha256 = Text()
@@ -191,6 +197,7 @@ class WriteBack(Work, Table, db=ENGINE):
     amount_minor = BigInt()
     currency = Text()
     xero_id = Text()
+    dated_on = Date(null=True, default=None, help_text="the day a person chose, where the money's own is locked")
     sent_at = Timestamptz(null=True, default=None)
     absent_at = Timestamptz(null=True, default=None, help_text="when Xero first said that it does not have it")
     confirmed_at = Timestamptz(null=True, default=None)

@@ -49,3 +49,19 @@ class Repair(Table, db=ENGINE):
     source = Text(help_text="xero or stripe")
     day_on = Date()
     found = Integer(default=0)
+
+
+class Touched(Table, db=ENGINE):
+    """What the next check of the books looks at, noted by triggers at every change. Writers: PostgreSQL; books.ledger_check."""
+
+    id = BigSerial(primary_key=True)
+    payment = UUID(null=True, default=None, help_text="a payment whose row, ledger or write to Xero changed")
+    entry = BigInt(null=True, default=None, help_text="a ledger transaction that was added")
+
+
+class Environment(Table, db=ENGINE):
+    """Whose books these are: one row, made at the first start. Writer: books.environment."""
+
+    id = Integer(primary_key=True, default=1, help_text="1, the only one")
+    stamp = Text(help_text="JSON: what tells this environment from another")
+    made_at = Timestamptz()
