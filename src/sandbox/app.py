@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.openapi import OpenAPIConfig
@@ -19,9 +19,16 @@ from sandbox.gate import Gate
 from sandbox.pages import HERE
 from sandbox.roots import placed
 from sandbox.world import World
-from sandbox.xero_call import wrong_verb
+from sandbox.xero_refusals import XeroProblem, wrong_verb
 
 _SCHEMA = OpenAPIConfig(title="Sandbox control API", version="1", path="/_schema")
+
+
+def _said(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """What no handler answers: as Xero says it under Xero's API, plainly elsewhere."""
+    if request.url.path.startswith("/xero/api/"):
+        return XeroProblem(error.status_code, None, error.detail).answer(request)
+    return console.said_plainly(request, error)
 
 
 def create_app(world: World) -> Gate:
@@ -50,7 +57,7 @@ def create_app(world: World) -> Gate:
         ],
         dependencies={"world": Provide(give_world, sync_to_thread=False)},
         openapi_config=_SCHEMA,
-        exception_handlers={MethodNotAllowedException: wrong_verb, HTTPException: console.said_plainly},
+        exception_handlers={MethodNotAllowedException: wrong_verb, HTTPException: _said},
         lifespan=[running],
         request_max_body_size=10_000_000,
     )

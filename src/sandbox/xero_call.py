@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from litestar import Request, Response
-
 from sandbox.store import Obj
-from sandbox.world import World, broke
-from sandbox.xero_connections import connection_of, expired, problem
+from sandbox.world import World
+from sandbox.xero_connections import connection_of
 from sandbox.xero_ledger import local_day, lock_problem
+from sandbox.xero_refusals import Answer, Offline, Refused, Web, XeroProblem, bad_data, expired, written
 from sandbox.xero_tokens import Tokens
-from sandbox.xero_wire import encode, encode_xml, instant, read_json
+from sandbox.xero_wire import instant, read_json
 
 OBJECTS = {"Invoice", "CreditNote", "Prepayment", "Overpayment", "Account", "Contact", "BankAccount"} | {
     "FromBankAccount",
@@ -43,66 +42,6 @@ IGNORED = {
     "Balances",
     "Item",
 }
-Web = Request[Any, Any, Any]
-Answer = Response[bytes]
-
-
-class XeroProblem(Exception):
-    """Any refusal; knows its own answer. ``rule`` is what the log says was broken."""
-
-    def __init__(
-        self, status: int, body: dict[str, Any] | None, rule: str, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(rule)
-        self.status, self.body, self.rule, self.headers = status, body, rule, headers
-
-    def answer(self, call: Call) -> Answer:
-        """The response: an empty body for some 404s, else JSON or XML as asked for."""
-        if self.body is None:
-            return Response(b"", status_code=self.status, headers=self.headers)
-        return call.raw("ApiException", self.body, self.status, self.headers)
-
-
-class Refused(XeroProblem):
-    """401 or 403 in the problem schema, always JSON."""
-
-    def __init__(
-        self, world: World, status: int, detail: str, rule: str, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(status, None, rule, headers)
-        self._title = "Unauthorized" if status == 401 else "Forbidden"
-        self._detail, self._instance = detail, world.ids.uuid()
-
-    def answer(self, call: Call | None = None) -> Answer:
-        """The problem JSON."""
-        return problem(self.status, self._title, self._detail, self._instance, self.headers)
-
-
-def not_found(rule: str = "no such resource") -> XeroProblem:
-    """404, empty body."""
-    return XeroProblem(404, None, rule)
-
-
-def invalid(elements: list[dict[str, Any]]) -> XeroProblem:
-    """400 ValidationException echoing the elements with their ``ValidationErrors``."""
-    texts = [e["Message"] for element in elements for e in element.get("ValidationErrors", [])]
-    body = {
-        "ErrorNumber": 10,
-        "Type": "ValidationException",
-        "Message": "A validation exception occurred",
-        "Elements": elements,
-    }
-    return XeroProblem(400, body, "; ".join(texts) or "validation")
-
-
-def bad_query(message: str) -> XeroProblem:
-    """400 QueryParseException: a ``where`` or ``order`` Xero does not take."""
-    return XeroProblem(400, {"ErrorNumber": 16, "Type": "QueryParseException", "Message": message}, message)
-
-
-def bad_data(message: str) -> XeroProblem:
-    """400 for a body that cannot be read."""
-    return XeroProblem(400, {"ErrorNumber": 14, "Type": "PostDataInvalidException", "Message": message}, message)
 
 
 class Call:
@@ -168,13 +107,9 @@ class Call:
             body["pagination"] = pagination
         return self.raw("Response", {**body, noun: rows})
 
-    def raw(self, root: str, body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    def raw(self, root: str, body: dict[str, Any]) -> Answer:
         """JSON when asked for, XML otherwise."""
-        if "application/json" in self.request.headers.get("accept", ""):
-            content, kind = encode(body), "application/json; charset=utf-8"
-        else:
-            content, kind = encode_xml(root, body), "text/xml; charset=utf-8"
-        return Response(content, status_code=status, headers={**(headers or {}), "content-type": kind})
+        return written(self.request, root, body)
 
 
 class Door:
@@ -201,70 +136,46 @@ class Door:
             header = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
             raise Refused(world, 401, "AuthorizationUnsuccessful", f"scope {scope} not granted", header)
         if world.xero_modes(tenant).offline:
-            raise XeroProblem(503, None, "the organisation is offline")
+            raise Offline
         return Call(world, request, organisation, claims)
 
     def read(self, request: Web, scope: str, act: Callable[[Call], Answer]) -> Answer:
         """Run a read; refusals become answers."""
         try:
-            call = self.enter(request, scope)
+            return act(self.enter(request, scope))
         except XeroProblem as refusal:
-            return _refuse(request, refusal, None)
-        try:
-            return act(call)
-        except XeroProblem as refusal:
-            return _refuse(request, refusal, call)
+            return refusal.answer(request)
 
     async def write(self, request: Web, scope: str, act: Callable[[Call, Any], Answer]) -> Answer:
         """Run a write once per Idempotency-Key; ``act`` gets the parsed JSON body (None when empty)."""
-        return await self.write_bytes(request, scope, lambda call, body: act(call, _parsed(body)))
+        return await self.write_bytes(request, scope, lambda call, body: act(call, _parsed(request, body)))
 
     async def write_bytes(self, request: Web, scope: str, act: Callable[[Call, bytes], Answer]) -> Answer:
         """The same for raw bodies (attachments)."""
         body = await request.body()
         try:
             call = self.enter(request, scope)
-        except XeroProblem as refusal:
-            return _refuse(request, refusal, None)
 
-        def run() -> Answer:
-            try:
-                return act(call, body)
-            except XeroProblem as refusal:
-                return _refuse(request, refusal, call)
+            def run() -> Answer:
+                try:
+                    return act(call, body)
+                except XeroProblem as refusal:
+                    return refusal.answer(request)
 
-        try:
             return self.idempotency(call, body, run)
         except XeroProblem as refusal:
-            return _refuse(request, refusal, call)
+            return refusal.answer(request)
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(request: Web, body: bytes) -> Any:
     if not body.strip():
         return None
+    if "json" not in request.headers.get("content-type", ""):
+        raise XeroProblem(415, None, "a body that does not say it is JSON")
     try:
         return read_json(body)
-    except ValueError as problem_:
-        raise bad_data("The request body is not valid JSON") from problem_
-
-
-def _refuse(request: Web, refusal: XeroProblem, call: Call | None) -> Answer:
-    broke(request.scope, refusal.rule)
-    if isinstance(refusal, Refused):
-        return refusal.answer()
-    if call is None:
-        return Response(b"Service Unavailable", status_code=refusal.status, media_type="text/plain")
-    return refusal.answer(call)
-
-
-def wrong_verb(request: Web, _error: Exception) -> Answer:
-    """501 for a method an accounting endpoint does not have, 405 elsewhere."""
-    if not request.url.path.startswith("/xero/api/api.xro"):
-        return Response(b"", status_code=405)
-    broke(request.scope, "wrong verb")
-    message = "The Api Method called is not implemented"
-    body = {"ErrorNumber": 20, "Type": "ApiMethodNotImplementedException", "Message": message}
-    return Response(encode(body), status_code=501, media_type="application/json")
+    except ValueError as problem:
+        raise bad_data("The request body is not valid JSON") from problem
 
 
 def elements_of(body: Any, noun: str) -> list[dict[str, Any]]:

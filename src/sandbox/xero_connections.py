@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.store import Obj
 from sandbox.world import World, broke
+from sandbox.xero_refusals import expired, problem
 from sandbox.xero_tokens import Tokens
 from sandbox.xero_wire import encode, seven_digits
 
@@ -50,43 +51,27 @@ def _wire(world: World, row: Obj) -> dict[str, Any]:
     }
 
 
-def problem(
-    status: int, title: str, detail: str, instance: str, headers: dict[str, str] | None = None
+def _refuse(
+    world: World, request: Web, status: int, detail: str, rule: str, headers: dict[str, str] | None = None
 ) -> Response[bytes]:
-    """The problem JSON of 401 and 403: a schema of its own, unlike that of 400."""
-    body: dict[str, Any] = {
-        "Type": None,
-        "Title": title,
-        "Status": status,
-        "Detail": detail,
-        "Instance": instance,
-        "Extensions": {},
-    }
-    return Response(encode(body), status_code=status, media_type="application/json", headers=headers)
+    broke(request.scope, rule)
+    body = encode(problem(status, detail, world.ids.uuid()))
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
 def _caller(world: World, tokens: Tokens, request: Web) -> str | Response[bytes] | None:
     """The user's id; None for the app itself, which sees and removes every connection; or a refusal."""
     claims = tokens.verify(request.headers.get("authorization", "").removeprefix("Bearer "))
     if claims is None:
-        broke(request.scope, "no valid bearer token")
-        return problem(401, "Unauthorized", "AuthenticationUnsuccessful", world.ids.uuid())
+        return _refuse(world, request, 401, "AuthenticationUnsuccessful", "no valid bearer token")
     if claims["exp"] <= world.clock.timestamp():
-        broke(request.scope, "access token expired")
-        return problem(401, "Unauthorized", expired(claims["exp"]), world.ids.uuid())
+        return _refuse(world, request, 401, expired(claims["exp"]), "access token expired")
     if "xero_userid" in claims:
         return str(claims["xero_userid"])
     if "app.connections" in claims["scope"]:
         return None
-    broke(request.scope, "scope app.connections not granted")
     header = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
-    return problem(401, "Unauthorized", "AuthorizationUnsuccessful", world.ids.uuid(), header)
-
-
-def expired(epoch: int) -> str:
-    """The text of an expired token, with the American date Xero writes."""
-    from_ms = seven_digits(epoch * 1000)
-    return f"TokenExpired: token expired at {from_ms[5:7]}/{from_ms[8:10]}/{from_ms[:4]} {from_ms[11:19]}"
+    return _refuse(world, request, 401, "AuthorizationUnsuccessful", "scope app.connections not granted", header)
 
 
 def routes(tokens: Tokens) -> list[ControllerRouterHandler]:

@@ -36,7 +36,7 @@ class Documents:
     ) -> Wire:
         """An invoice: with its ``lines`` when paged, the whole contact and attachments when ``single``.
 
-        ``summary`` leaves payments and attachments out.
+        ``summary`` leaves payments, lines and attachments out.
         """
         paid, credited, due = self._ledger.paid(row), self._ledger.credited(row), self._ledger.due(row)
         wire: Wire = {"Type": row["type"], "InvoiceID": row["id"], "InvoiceNumber": row["number"]}
@@ -46,13 +46,17 @@ class Documents:
         wire |= {"AmountDue": money(due), "AmountPaid": money(paid), "AmountCredited": money(credited)}
         if row["type"] == "ACCREC":
             wire["SentToContact"] = row["sent"]
-        wire |= {"CurrencyRate": fixed(row["rate"], 10), "IsDiscounted": False}
+        wire |= {
+            "CurrencyRate": fixed(row["rate"], 10),
+            "IsDiscounted": any(line.get("discount") for line in row["lines"]),
+        }
         if not summary:
             wire["HasAttachments"] = bool(self._world.store.by("xero.attachment", "owner", row["id"]))
         wire |= {"HasErrors": False, "Contact": self.contact_summary(row["contact"], full=single)}
         wire |= self._optional(row)
         wire |= {**dated(row), "Status": row["status"], "LineAmountTypes": row["line_amount_types"]}
-        wire["LineItems"] = [self.line(line, places) for line in row["lines"]] if lines else []
+        if not summary:
+            wire["LineItems"] = [self.line(line, places) for line in row["lines"]] if lines else []
         wire |= {"SubTotal": money(row["subtotal"]), "TotalTax": money(row["tax"]), "Total": money(row["total"])}
         wire |= {**stamped(row), "CurrencyCode": row["currency"]}
         if row.get("fully_paid_on"):
@@ -65,8 +69,10 @@ class Documents:
         return wire
 
     def _optional(self, row: Obj) -> Wire:
-        names = (("BrandingThemeID", "theme"), ("Url", "url"), ("ExpectedPaymentDate", "expected"))
-        return {name: row[field] for name, field in names if row.get(field)}
+        wire = {name: row[field] for name, field in (("BrandingThemeID", "theme"), ("Url", "url")) if row.get(field)}
+        if row.get("expected"):
+            wire["ExpectedPaymentDate" if row["type"] == "ACCREC" else "PlannedPaymentDate"] = day(row["expected"])
+        return wire
 
     def _applied(self, row: Obj) -> Wire:
         lists: Wire = {"Payments": [self.embedded_payment(p) for p in self._ledger.payments(row["id"])]}

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from litestar import Response
 
 from sandbox.world import World
-from sandbox.xero_call import Answer, Call, XeroProblem
+from sandbox.xero_call import Call
+from sandbox.xero_refusals import Answer, XeroProblem
 
 LONGEST_KEY = 128
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.store import Obj
-from sandbox.xero_call import bad_query
+from sandbox.xero_refusals import bad_query
 
 Field = Callable[[Obj], Any]
 Test = Callable[[Obj], bool]

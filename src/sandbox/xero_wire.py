@@ -25,6 +25,8 @@ _IRREGULAR = {
     "TaxRates": "TaxRate",
     "Phones": "Phone",
     "HistoryRecords": "HistoryRecord",
+    "Elements": "DataContractBase",
+    "Tracking": "TrackingCategory",
 }
 ZERO_ID = "00000000-0000-0000-0000-000000000000"
 

@@ -90,7 +90,7 @@ def test_the_start_page_shows_how_to_point_a_client_here(sandbox: Sandbox) -> No
     page = html.unescape(sandbox.http.get("/").text)
     for line in (
         f'TokenApi.refresh_token_url = "{sandbox.url}/xero/identity/connect/token"',
-        f'Issuer.discover("{sandbox.url}/xero/identity")',
+        f'"https://identity.xero.com": "{sandbox.url}/xero/identity"',
         f'base = "{sandbox.url}/stripe"',
         f'host: "localhost", port: {sandbox.port}',
     ):

@@ -38,6 +38,19 @@ def test_xml_unless_json_is_asked_for(hannah: Person) -> None:
     assert "<Organisations><Organisation><Name>Harrow &amp; Finch" in answer.text
     error = hannah.api("GET", "/Invoices", headers={"accept": "*/*"}, params={"where": "nonsense"})
     assert "<ApiException><ErrorNumber>16</ErrorNumber>" in error.text
+    refused = hannah.api("PUT", "/Payments", {"Amount": 1}, headers={"accept": "*/*"})
+    assert (400, True) == (refused.status_code, "<Elements><DataContractBase><Amount>1</Amount>" in refused.text)
+    stranger = hannah.api("GET", "/Organisation", headers={"accept": "*/*", "xero-tenant-id": "nobody"})
+    assert (403, True) == (stranger.status_code, "<Detail>AuthenticationUnsuccessful</Detail>" in stranger.text)
+    assert hannah.api("PATCH", "/Payments", headers={"accept": "*/*"}).text.startswith("<?xml")
+
+
+def test_a_place_that_is_none_and_a_body_that_is_no_json(hannah: Person) -> None:
+    """An unknown address is an empty 404; a body of a type Xero does not read is a 415."""
+    nowhere = hannah.api("GET", "/Nothing")
+    assert (404, b"") == (nowhere.status_code, nowhere.content)
+    plain = hannah.api("PUT", "/Payments", content=b"{}", headers={"content-type": "text/plain"})
+    assert (415, b"") == (plain.status_code, plain.content)
 
 
 def test_numbers_are_fixed_and_dates_are_midnight_utc(hannah: Person) -> None:

@@ -9,7 +9,8 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.queries import modified_since
-from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, invalid, not_found
 from sandbox.xero_where import Field, order, where
 
 SCOPE = "accounting.settings"

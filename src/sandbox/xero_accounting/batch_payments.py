@@ -15,7 +15,8 @@ from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.payments import FIELDS as PAYMENT_FIELDS
 from sandbox.xero_accounting.payments import ORDER_FIELDS, SCOPE, Spent, check, echo
 from sandbox.xero_accounting.queries import modified_since, page, searchable
-from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, invalid, not_found
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import ZERO_ID, day, day_string, instant, money
 

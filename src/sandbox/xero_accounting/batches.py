@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.store import Obj
-from sandbox.xero_call import Answer, Call, elements_of, invalid
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, invalid
 from sandbox.xero_wire import ZERO_ID
 
 

@@ -10,7 +10,8 @@ from litestar.types import ControllerRouterHandler
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.queries import listed, modified_since, page
-from sandbox.xero_call import Answer, Call, Web, XeroProblem, elements_of, invalid, not_found
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, XeroProblem, invalid, not_found
 from sandbox.xero_where import Field, order, where
 
 SCOPE = "accounting.contacts"

@@ -12,8 +12,9 @@ from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.queries import modified_since, page
-from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
+from sandbox.xero_call import Call, elements_of
 from sandbox.xero_lines import LineProblem, read_line, totals
+from sandbox.xero_refusals import Answer, Web, invalid, not_found
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import cents, read_day
 

@@ -63,7 +63,12 @@ def read_fields(call: Call, row: Obj, wire: dict[str, Any]) -> Obj:
             if len(changes[field]) > LONGEST_TEXT and name != "Url":
                 raise Refusal(f"{name} must not be longer than 255 characters.")
     _check_number_and_url(call, row, changes)
-    for name, field in (("Date", "date"), ("DueDate", "due"), ("ExpectedPaymentDate", "expected")):
+    for name, field in (
+        ("Date", "date"),
+        ("DueDate", "due"),
+        ("ExpectedPaymentDate", "expected"),
+        ("PlannedPaymentDate", "expected"),
+    ):
         if wire.get(name):
             changes[field] = _day(wire[name], name)
     if "CurrencyCode" in wire:

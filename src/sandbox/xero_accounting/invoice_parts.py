@@ -14,7 +14,8 @@ from litestar.types import ControllerRouterHandler
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.invoices import SCOPE, find_invoice
-from sandbox.xero_call import Answer, Call, Web, XeroProblem, elements_of, invalid, not_found
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, XeroProblem, invalid, not_found
 from sandbox.xero_wire import instant, seven_digits
 
 ATTACHMENTS = "accounting.attachments"
@@ -79,6 +80,8 @@ def _email(kit: Kit, call: Call, key: str) -> Answer:
     contact = call.world.store.get("xero.contact", row["contact"]) or {"email": ""}
     if row["type"] != "ACCREC" or row["status"] not in ("SUBMITTED", "AUTHORISED", "PAID"):
         raise _refuse("Invoice not of valid status for emailing")
+    if call.organisation.get("edition") == "PARTNER":
+        raise _refuse("Emailing is not available to organisations on the partner edition")
     if not contact["email"]:
         raise not_found("the contact has no e-mail address")
     _count_email(call)

@@ -16,7 +16,8 @@ from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.contacts import save_contact
 from sandbox.xero_accounting.invoice_fields import Refusal, check_complete, contact_id, read_fields
 from sandbox.xero_accounting.invoices import SCOPE, find_invoice, unit_places
-from sandbox.xero_call import Answer, Call, Web, elements_of, invalid
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, invalid
 from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import ZERO_ID
 

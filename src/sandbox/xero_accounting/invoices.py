@@ -11,8 +11,9 @@ from litestar.types import ControllerRouterHandler
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.queries import listed, modified_since, page, searchable
-from sandbox.xero_call import Answer, Call, Web, not_found
+from sandbox.xero_call import Call
 from sandbox.xero_pdf import invoice_pdf
+from sandbox.xero_refusals import Answer, Web, not_found
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import money
 

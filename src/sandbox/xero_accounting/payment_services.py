@@ -12,7 +12,8 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
-from sandbox.xero_call import Answer, Call, Web, elements_of, invalid, not_found
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, invalid, not_found
 
 PAY_NOW_LONGEST = 255
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sandbox.store import Obj
-from sandbox.xero_call import Call, XeroProblem
+from sandbox.xero_call import Call
+from sandbox.xero_refusals import XeroProblem, too_many
 
-DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
+DEFAULT_PAGE, LARGEST_PAGE, MOST_ROWS = 100, 1000, 100_000
 
 
 def searchable(call: Call, rows: list[Obj]) -> list[Obj]:
@@ -50,6 +51,8 @@ def page(call: Call, rows: list[Obj], *, force: bool = False) -> tuple[list[Obj]
     """One page and its pagination, or everything and None when paging was not asked for. Out of range is clamped."""
     asked_page, asked_size = call.param("page"), call.param("pageSize")
     if asked_page is None and asked_size is None and not force:
+        if len(rows) > MOST_ROWS:
+            raise too_many()
         return rows, None
     number = max(1, _whole(asked_page, 1))
     size = min(max(1, _whole(asked_size, DEFAULT_PAGE)), LARGEST_PAGE)

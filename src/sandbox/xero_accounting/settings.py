@@ -9,8 +9,9 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
-from sandbox.xero_call import Answer, Call, Web
-from sandbox.xero_wire import day, instant
+from sandbox.xero_call import Call
+from sandbox.xero_refusals import Answer, Web
+from sandbox.xero_wire import day, fixed, instant
 
 VERSIONS = {"GB": "UK", "NZ": "NZ", "AU": "AU"}
 ACTIONS = {
@@ -56,7 +57,7 @@ def _organisation(row: Obj) -> dict[str, Any]:
         "Timezone": row["timezone"],
         "ShortCode": row["short_code"],
         "OrganisationID": row["id"],
-        "Edition": "BUSINESS",
+        "Edition": row.get("edition", "BUSINESS"),
         "Class": row["class"],
         "Addresses": [{"AddressType": "STREET", **row["address"]}],
         "Phones": [],
@@ -66,7 +67,7 @@ def _organisation(row: Obj) -> dict[str, Any]:
 
 
 def _tax_rate(row: Obj) -> dict[str, Any]:
-    rate = float(row["rate"])
+    rate = fixed(row["rate"], 4)
     return {
         "Name": row["name"],
         "TaxType": row["type"],

@@ -9,7 +9,8 @@ from litestar.types import ControllerRouterHandler
 
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
-from sandbox.xero_call import Answer, Call, Web, not_found
+from sandbox.xero_call import Call
+from sandbox.xero_refusals import Answer, Web, not_found
 from sandbox.xero_wire import instant
 
 

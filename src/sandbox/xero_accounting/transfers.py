@@ -12,7 +12,8 @@ from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.bank import SCOPE, bank_account
 from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.queries import modified_since
-from sandbox.xero_call import Answer, Call, Web, elements_of, invalid
+from sandbox.xero_call import Call, elements_of
+from sandbox.xero_refusals import Answer, Web, invalid
 from sandbox.xero_wire import cents, day, day_string, fixed, instant, money, read_day
 
 
