@@ -2,7 +2,8 @@
 
 Counted in PostgreSQL for all processes, corrected by what Xero's answers say. Lanes leave room for what matters more: money
 is written back with all of it, pages get most, syncing yields, and new links wait longest until they stand in Xero. A pause
-Xero asks for holds the whole organisation.
+Xero asks for holds the whole organisation. The app's own minute, over all organisations, is believed as Xero tells it.
+What was used is kept by day and told by `usage`.
 """
 
 import asyncio
@@ -17,9 +18,10 @@ import asyncpg
 import structlog
 
 from app.clients.xero_errors import failure_of_limit
-from app.core import db, limiter
+from app.core import db, jobs, limiter, live
 from app.core.clock import from_now, monotonic, now
 from app.core.errors import Upstream
+from app.core.faultpoint import faultpoint
 from app.core.work import Postpone
 
 log = structlog.get_logger()
@@ -37,14 +39,18 @@ QUEUE_SECONDS: Mapping[LaneName, float] = {"paper": 2.0, "publish": 8.0, "sync":
 # PDFs are fetched for whoever holds a link: so many calls of their own a minute, and this share of the day's.
 PAPERS_PER_MINUTE, PAPERS_OF_DAY = 10, 0.3
 EVERY_TENANT = ""  # the row that stands for the app's own limit over all organisations
+APP_MINUTE_LIMIT = 10_000
+# Of the app's minute. Noted only when little is left, so that not every call of every organisation meets in one row.
+OF_APP: Mapping[LaneName, float] = {"paper": 0.9, "publish": 0.8, "sync": 0.9, "page": 0.97, "writeback": 1.0}
+APP_NOTED = int(APP_MINUTE_LIMIT * 0.2)
 
 _FIRST = "INSERT INTO xero_budget (xero_tenant_id) VALUES ($1) ON CONFLICT (xero_tenant_id) DO NOTHING"
 _LOCK = """
-SELECT *, (SELECT blocked_until FROM xero_budget WHERE xero_tenant_id = '') AS app_blocked_until
-FROM xero_budget WHERE xero_tenant_id = $1 FOR UPDATE
+SELECT b.*, a.blocked_until AS app_blocked_until, a.minute_start AS app_minute_start, a.minute_used AS app_minute_used
+FROM xero_budget b LEFT JOIN xero_budget a ON a.xero_tenant_id = '' WHERE b.xero_tenant_id = $1 FOR UPDATE OF b
 """
 _COUNT = """
-UPDATE xero_budget SET minute_start = $2, minute_used = $3, day_start = $4, day_used = $5, calls = calls + 1
+UPDATE xero_budget SET minute_start = $2, minute_used = $3, day_start = $4, day_used = $5
 WHERE xero_tenant_id = $1
 """
 _PERMIT = """
@@ -53,12 +59,23 @@ SELECT $1, now() + make_interval(secs => $2)
 WHERE (SELECT count(*) FROM xero_permit WHERE xero_tenant_id = $1 AND expires_at > now()) < $3 RETURNING id
 """
 _AFTER = """
-WITH freed AS (DELETE FROM xero_permit WHERE id = $2 OR (xero_tenant_id = $1 AND expires_at < now()))
-UPDATE xero_budget SET bytes_in = bytes_in + $3,
-  minute_used = GREATEST(minute_used, $4 - COALESCE($5::int, $4)),
+WITH freed AS (DELETE FROM xero_permit WHERE id = $2 OR (xero_tenant_id = $1 AND expires_at < now())),
+used AS (INSERT INTO xero_usage (id, xero_tenant_id, day_on, calls, bytes_in)
+  VALUES (gen_random_uuid(), $1, (now() AT TIME ZONE 'UTC')::date, 1, $3)
+  ON CONFLICT (xero_tenant_id, day_on) DO UPDATE SET calls = xero_usage.calls + 1,
+    bytes_in = xero_usage.bytes_in + EXCLUDED.bytes_in)
+UPDATE xero_budget SET minute_used = GREATEST(minute_used, $4 - COALESCE($5::int, $4)),
   day_limit = COALESCE(day_used + $6::int, day_limit)
 WHERE xero_tenant_id = $1
 """
+_APP_MINUTE = """
+INSERT INTO xero_budget (xero_tenant_id, minute_start, minute_used) VALUES ('', now(), $1)
+ON CONFLICT (xero_tenant_id) DO UPDATE SET
+  minute_start = CASE WHEN xero_budget.minute_start < now() - $2::interval THEN now() ELSE xero_budget.minute_start END,
+  minute_used = CASE WHEN xero_budget.minute_start < now() - $2::interval THEN $1
+                     ELSE GREATEST(xero_budget.minute_used, $1) END
+"""
+_WHOSE = "SELECT merchant FROM connection WHERE xero_tenant_id = $1 AND state <> 'disconnected'"
 _BLOCK = """
 INSERT INTO xero_budget (xero_tenant_id, blocked_until, problem) VALUES ($1, $2, $3)
 ON CONFLICT (xero_tenant_id) DO UPDATE SET problem = EXCLUDED.problem,
@@ -94,6 +111,10 @@ def free_at(row: Mapping[str, Any], lane: LaneName, moment: datetime) -> datetim
     if pauses:
         until: datetime = max(pauses)
         return until
+    app_minute = row["app_minute_start"]
+    if app_minute and moment - app_minute < MINUTE and row["app_minute_used"] >= APP_MINUTE_LIMIT * OF_APP[lane]:
+        over: datetime = app_minute + MINUTE
+        return over
     counted = windows(row, moment)
     if counted.day_used >= row["day_limit"] * OF_DAY[lane]:
         return counted.day_start + DAY
@@ -121,6 +142,7 @@ class TenantGate:
         while True:
             at = await self._try()
             if at is None and self._permit is not None:
+                faultpoint("K11")
                 return
             if at is not None or monotonic() > until:
                 raise self._later(at or from_now(2))
@@ -131,8 +153,13 @@ class TenantGate:
         try:
             minute, day = _number(headers, "x-minlimit-remaining"), _number(headers, "x-daylimit-remaining")
             await db.fetch(_AFTER, self._tenant, self._permit, size, MINUTE_LIMIT, minute, day)
+            app = _number(headers, "x-appminlimit-remaining")
+            if app is not None and app <= APP_NOTED:
+                await db.fetch(_APP_MINUTE, APP_MINUTE_LIMIT - app, MINUTE)
             if status == 429:
                 await self._pause(headers)
+            elif day == 0:
+                await self._tell()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("budget.not_noted", error=type(error).__name__)  # the permit ends by itself
 
@@ -140,7 +167,16 @@ class TenantGate:
         problem, seconds = failure_of_limit(headers)
         tenant = EVERY_TENANT if problem.startswith("app") else self._tenant
         await db.fetch(_BLOCK, tenant, from_now(seconds), problem)
+        if problem == "day":
+            await self._tell()
         log.warning("budget.paused", tenant=tenant, problem=problem, seconds=round(seconds))
+
+    async def _tell(self) -> None:
+        """The day's calls are used up: whose organisation it is hears of it by page and mail."""
+        async with db.transaction():
+            for row in await db.fetch(_WHOSE, self._tenant):
+                await jobs.ask("merchant.alert", row["merchant"], at=from_now(10))
+                await live.announce(row["merchant"])
 
     async def _has_share(self) -> bool:
         """Whether papers have calls of their own left; uses one."""

@@ -19,6 +19,7 @@ from app.clients.xero_identity import TokenSet
 from app.core import db
 from app.core.clock import monotonic, now
 from app.core.errors import Upstream
+from app.core.faultpoint import faultpoint
 
 log = structlog.get_logger()
 
@@ -169,6 +170,7 @@ async def _ask(clients: Clients, sealed: str) -> TokenSet:
 
 async def _save(clients: Clients, row: Any, fence: int, tokens: TokenSet, used: str) -> str:
     """Save before use. "" when the lease had passed to somebody else: their tokens count."""
+    faultpoint("K17")
     seal = clients.vault.seal
     saved = await db.fetch_value(
         _SAVE,

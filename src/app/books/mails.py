@@ -17,6 +17,7 @@ from app.clients.bundle import Clients
 from app.core import db, jobs, live
 from app.core.clock import now
 from app.core.errors import Refused, Upstream
+from app.core.faultpoint import faultpoint
 from app.settings import Settings
 
 _QUEUE = """
@@ -102,6 +103,7 @@ async def send(clients: Clients, mail_id: UUID) -> None:
         if error.permanent:
             await _failed(row, error.message)
         raise
+    faultpoint("K19")
     await _sent(row)
 
 

@@ -14,7 +14,6 @@ from app.books import payments, payouts, refunds
 from app.clients.bundle import Clients
 from app.core import db, jobs
 from app.core.errors import Upstream
-from app.core.faultpoint import faultpoint
 
 log = structlog.get_logger()
 Json = Mapping[str, Any]
@@ -60,7 +59,6 @@ async def handle(clients: Clients, inbox_row: Json) -> None:
     Raises Upstream: come back, when Stripe is away or our own answer is still on its way; permanent, when Stripe does not
     take our question. Only what Stripe says is not there for us (any more) is let go.
     """
-    faultpoint("K06")
     kind, account = inbox_row["type"], inbox_row["account"]
     if inbox_row["livemode"] != clients.settings.live or not _listened_to(kind):
         return

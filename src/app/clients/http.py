@@ -12,6 +12,7 @@ import httpx
 from app.core import db
 from app.core.clock import now
 from app.core.errors import Upstream
+from app.core.faultpoint import faultpoint
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 LARGEST_ANSWER = 32 * 1024 * 1024
@@ -65,11 +66,15 @@ async def call(http: httpx.AsyncClient, who: str, request: httpx.Request, last_l
 
 
 def _before_bytes(last_look: LastLook) -> Callable[[str, Any], Awaitable[None]]:
-    """A trace for httpcore, which awaits it before each step of a request."""
+    """A trace for httpcore, which awaits it before and after each step of a request."""
 
     async def trace(step: str, _: Any) -> None:
         if step.endswith("send_request_headers.started"):
             await last_look()
+        elif step.endswith("send_request_body.complete"):
+            faultpoint("K13")
+        elif step.endswith("receive_response_headers.complete"):
+            faultpoint("K14")
 
     return trace
 

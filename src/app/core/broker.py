@@ -18,6 +18,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AsyncIO, Middleware, MiddlewareError, ShutdownNotifications
 
 from app.core import db, work
+from app.core.faultpoint import faultpoint
 
 log = structlog.get_logger()
 Lifecycle = Callable[[], Awaitable[None]]
@@ -88,6 +89,13 @@ def _actor(broker: dramatiq.Broker, lane: work.Lane) -> Any:
     return shell(do)
 
 
+async def _found(lane: work.Lane, late: float = 0) -> list[Any]:
+    rows = await work.due(lane.table, late=late)
+    if rows:
+        faultpoint("K18")
+    return rows
+
+
 class Sweep:
     """Finds due rows that no message led to, and does them itself: the product finishes its work without any broker."""
 
@@ -112,7 +120,7 @@ class Sweep:
         """Do everything that is due now; returns how many rows it worked on."""
         done = 0
         for lane in self._slots:
-            for row in await work.due(lane.table):
+            for row in await _found(lane):
                 done += await work.run(lane, row["id"])
         return done
 
@@ -128,7 +136,7 @@ class Sweep:
         """Start what was forgotten, in each lane as much as it has room for: a slow lane never holds up another."""
         for lane, slots in self._slots.items():
             # A fresh row has its message under way; the sweep is for those that were forgotten.
-            for row in await work.due(lane.table, late=1):
+            for row in await _found(lane, late=1):
                 if slots.locked():
                     break
                 await slots.acquire()

@@ -12,6 +12,7 @@ from contextlib import suppress
 import structlog
 
 from app.core import db
+from app.core.faultpoint import faultpoint
 
 log = structlog.get_logger()
 Send = Callable[[str, int], None]
@@ -44,10 +45,12 @@ class Doorbell:
             send = self._send
             if send is None:
                 continue
+            faultpoint("K04")
             try:
                 send(table, row_id)
             except Exception as error:
                 log.warning("wake.lost", table=table, error=type(error).__name__)
+            faultpoint("K05")
 
 
 BELL = Doorbell()

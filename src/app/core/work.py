@@ -18,6 +18,7 @@ from piccolo.columns import Integer, Text, Timestamptz
 from app.core import db
 from app.core.clock import from_now
 from app.core.errors import Refused, Upstream
+from app.core.faultpoint import faultpoint
 from app.core.wake import wake
 
 log = structlog.get_logger()
@@ -141,9 +142,11 @@ async def due(table: str, limit: int = 100, late: float = 0) -> list[Any]:
 
 async def run(lane: Lane, row_id: int) -> bool:
     """Claim one row and work on it. True when it was ours, whatever came of it; never raises for the work's own errors."""
+    faultpoint("K06")
     held = await claim(lane.table, row_id, lane.lease)
     if held is None:
         return False
+    faultpoint("K07")
     if held.faults >= lane.max_faults:
         await put_aside(held, "Its worker died too often.")
         return True

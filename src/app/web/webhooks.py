@@ -21,6 +21,7 @@ from app.clients.bundle import Clients
 from app.clients.stripe_webhooks import BadSignature
 from app.core import db, inbox
 from app.core.crypto import same
+from app.core.faultpoint import faultpoint
 from app.core.http import AnyRequest, read_body
 
 LARGEST = 512 * 1024
@@ -77,6 +78,7 @@ def signed_by_xero(raw: bytes, signature: str, key: str) -> bool:
 
 
 async def _store_stripe(clients: Clients, raw: bytes, event: dict[str, Any]) -> Empty:
+    faultpoint("K01")
     livemode = bool(event.get("livemode"))
     if livemode is not clients.settings.live:
         # A live endpoint also hears of test payments; they are no money and must never be booked.
@@ -108,9 +110,11 @@ async def _store(source: str, events: Sequence[Stored], *, livemode: bool = Fals
             async with db.transaction():
                 for event in events:
                     await _receive(source, event, livemode=livemode)
+                    faultpoint("K02")
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing was stored: it must be sent again
         log.error("webhook.not_stored", source=source, error=type(error).__name__)  # noqa: TRY400 - no body in the log
         return _answer(503)
+    faultpoint("K03")
     return _answer(200)
 
 

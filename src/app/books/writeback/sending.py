@@ -21,7 +21,6 @@ from app.clients.xero import Tenant
 from app.core import work
 from app.core.clock import from_now, now
 from app.core.errors import Upstream
-from app.core.faultpoint import faultpoint
 from app.core.work import Claim, Postpone
 
 log = structlog.get_logger()
@@ -38,7 +37,6 @@ async def send(clients: Clients, held: Claim) -> None:
     (leader,) = await load([held])
     if leader.row["state"] not in {*_OPEN, _CHECK}:
         return
-    faultpoint("K07")
     if leader.row["state"] == "intended" and not leader.unclear and await breaches.stopped(leader.row["merchant"]):
         raise Postpone(from_now(breaches.PAUSE), breaches.PAUSED)
     kind, fresh = leader.row["kind"], leader.row["state"] == "intended" and not leader.unclear
