@@ -16,7 +16,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, now()) ON CONFLICT (source, account, event_i
 _FORGET = """
 UPDATE inbox SET body = convert_to('sha256:' || encode(sha256(body), 'hex'), 'UTF8') WHERE id IN (
   SELECT id FROM inbox WHERE received_at < now() - make_interval(days => $1) AND next_at IS NULL AND dead_at IS NULL
-    AND substring(body FROM 1 FOR 7) <> 'sha256:' ORDER BY id LIMIT 1000)
+    AND substring(body FROM 1 FOR 7) <> 'sha256:' ORDER BY received_at LIMIT 1000)
 RETURNING id
 """
 
