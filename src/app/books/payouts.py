@@ -29,12 +29,15 @@ INSERT INTO payout (id, merchant, stripe_account_id, stripe_payout_id, amount_mi
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, now()) ON CONFLICT (stripe_account_id, stripe_payout_id) DO NOTHING
 """
 _READ = "SELECT * FROM payout WHERE stripe_account_id = $1 AND stripe_payout_id = $2"
-_LINE = """
+_LINES = """
 INSERT INTO payout_line (payout, payment, balance_transaction_id, kind, source_id, description, gross_minor, fee_minor,
   net_minor, currency, at)
-SELECT $1, (SELECT id FROM payment WHERE stripe_account_id = $2 AND stripe_payment_intent_id = $3 AND $3 <> ''),
-  $4, $5, $6, $7, $8, $9, $10, $11, $12
-ON CONFLICT (payout, balance_transaction_id) DO NOTHING RETURNING payment
+SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
+  $10::text[], $11::timestamptz[])
+ON CONFLICT (payout, balance_transaction_id) DO NOTHING
+"""
+_PAID_WITH = """
+SELECT id, currency, stripe_payment_intent_id FROM payment WHERE stripe_account_id = $1 AND stripe_payment_intent_id = ANY($2)
 """
 # The organisation whose invoices the money paid; else the only one that wants payouts recorded.
 _WHERE_TO = """
@@ -98,21 +101,41 @@ async def _move(payout: Row, told: PayoutView) -> None:
 
 async def _explain(payout: Row, lines: Sequence[LineView]) -> None:
     """Store every line, each with the payment it belongs to; what our ledger has not heard of yet is booked."""
-    for line in lines:
-        gross, fee, net = (from_stripe(one, line.currency) for one in (line.amount, line.fee, line.net))
-        payment_id = await db.fetch_value(
-            _LINE, payout["id"], payout["stripe_account_id"], line.payment_intent, line.id, line.kind, line.source,
-            line.description, gross.minor, fee.minor, net.minor, net.currency, line.created,
-        )  # fmt: skip
-        if line.kind.startswith("payout"):
-            continue  # booked with the payout itself
-        if payment_id is None:
-            await ledger.line(payout["merchant"], None, line.id, net, line.created)
-        elif line.kind not in _SETTLED and fee.minor:
-            await ledger.line(
-                payout["merchant"], payment_id, line.id, from_stripe(-line.fee, line.currency), line.created
-            )
+    intents_told = list({line.payment_intent for line in lines if line.payment_intent})
+    found = await db.fetch(_PAID_WITH, payout["stripe_account_id"], intents_told)
+    payments = {row["stripe_payment_intent_id"]: row for row in found}
+    rows = [_stored(line, payments.get(line.payment_intent)) for line in lines]
+    await db.fetch(_LINES, payout["id"], *map(list, zip(*rows, strict=True)))
+    entries = [_entry(payout["merchant"], line, payments.get(line.payment_intent)) for line in lines]
+    await ledger.record_all([entry for entry in entries if entry])
     await db.fetch("UPDATE payout SET explained_at = now() WHERE id = $1", payout["id"])
+
+
+def _stored(line: LineView, payment: Row | None) -> tuple[Any, ...]:
+    gross, fee, net = (from_stripe(one, line.currency) for one in (line.amount, line.fee, line.net))
+    return (
+        payment and payment["id"], line.id, line.kind, line.source, line.description, gross.minor, fee.minor, net.minor,
+        net.currency, line.created,
+    )  # fmt: skip
+
+
+def _entry(merchant_id: UUID, line: LineView, payment: Row | None) -> ledger.Entry | None:
+    """What of a line our ledger has not heard of: a movement that is of no payment of ours; of one, the fee beside a refund
+    or dispute, and what these moved in another currency than was paid in.
+    """
+    gross, fee, net = (from_stripe(one, line.currency) for one in (line.amount, line.fee, line.net))
+    if line.kind.startswith("payout") or (payment and line.kind in _SETTLED):
+        return None  # booked with the payout, or with the payment itself
+    if payment is None:
+        sides = ledger.moved(net, debit=ledger.CLEARING, credit=ledger.OTHER)
+    else:
+        sides = ledger.moved(fee, debit=ledger.FEES, credit=ledger.CLEARING)
+        if gross.currency != payment["currency"]:
+            sides += ledger.moved(gross, debit=ledger.CLEARING, credit=ledger.CONVERSION)
+    if not any(money.minor for _, money in sides):
+        return None
+    payment_id = payment["id"] if payment else None
+    return ledger.Fact(merchant_id, payment_id, "stripe", line.id, "line", line.created), sides
 
 
 async def _record(payout_id: UUID) -> None:
