@@ -21,6 +21,7 @@ ORGANISATIONS = {
     "wren": "Wren & Marlow Physio Pty Ltd",
 }
 TOTAL = "900000.00"
+PATIENCE = 1.0  # seconds until somebody who could not pay tries again
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Invoice:
 
 
 def open_shop(fleet: Fleet, payments: int, rng: Random) -> list[Invoice]:
-    """Hannah, three organisations, and invoices with at most fifty parts each; a dozen each, unless there is little to pay."""
+    """Hannah, three organisations, and invoices of at most fifty parts: two dozen of each, unless there is little to pay."""
     hannah = Merchant(fleet.url).set_up(HARROW)
     for organisation in list(ORGANISATIONS.values())[1:]:
         hannah.connect(organisation)
@@ -48,7 +49,7 @@ def open_shop(fleet: Fleet, payments: int, rng: Random) -> list[Invoice]:
 
 
 def _each(payments: int) -> int:
-    return max(2, min(payments // 9, 12), -(-payments // (50 * len(ORGANISATIONS))))
+    return max(2, min(payments // 9, 24), -(-payments // (50 * len(ORGANISATIONS))))
 
 
 def _new_invoice(fleet: Fleet, key: str) -> str:
@@ -99,11 +100,12 @@ class Customers:
                     invoice = self._waiting.popleft()
                 except IndexError:
                     return
-                if self._one(http, invoice, invoice.amounts[-1]):
+                paid = self._one(http, invoice, invoice.amounts[-1])
+                if paid:
                     invoice.amounts.pop()
                 if invoice.amounts:
                     self._waiting.append(invoice)
-                time.sleep(self._pause)
+                time.sleep(self._pause if paid else PATIENCE)
 
     def _one(self, http: httpx.Client, invoice: Invoice, amount: str) -> bool:
         """True once Stripe has the money. The answer of Stripe's page is never lost: the sandbox is not killed."""

@@ -77,7 +77,11 @@ def run(order: Order, **settings: bool) -> Report:
         settled = until(lambda: _calm(running), order.patience, 2)
         report = Report(order, trouble.killed.total(), judge(running), settled)
         say(began, f"{'quiet' if settled else 'not quiet'}; killed {dict(trouble.killed)}")
-        say(began, f"{trouble.struck} calls spoilt, webhooks disturbed {trouble.webhooks} times")
+        say(
+            began,
+            f"{trouble.struck} calls spoilt, {running.wire.struck} connections, {trouble.frozen} processes frozen",
+        )
+        say(began, f"webhooks disturbed {trouble.webhooks} times")
         for complaint in report.verdict.books:
             say(began, f"our books: {complaint}")
     return report

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.fleet import Fleet
+from tests.fixtures.proxy import Trouble as Wire
 
 _PUT = {"method": "PUT", "path": "/xero/api/*/Payments"}
 _GET = {"method": "GET", "path": "/xero/api"}
@@ -35,6 +36,21 @@ WEBHOOKS: list[dict[str, Any]] = [
     {"channel": "xero", "modes": {"drop": 3}},
     {"channel": "xero", "modes": {"duplicate": 1}},
 ]
+_PUTS = b"PUT /xero/api"
+_ASKS = b" /stripe/v1/"
+# An answer that hangs is given up after half a minute; what comes late comes within the quiet time.
+WIRE = [
+    Wire("hang", match=_PUTS),
+    Wire("hang", match=_PUTS, after=40),
+    Wire("hang", "up", match=_PUTS),
+    Wire("hang", match=_ASKS),
+    Wire("reset", match=_PUTS, after=40),
+    Wire("reset", "up", match=_PUTS, after=100),
+    Wire("close", match=_PUTS, after=40),
+    Wire("drip", match=_PUTS, seconds=4),
+    Wire("lag", "up", match=_PUTS, seconds=3),
+    Wire("lag", match=_ASKS, seconds=3),
+]
 
 
 class Trouble:
@@ -47,7 +63,7 @@ class Trouble:
         plan = targets[:kills] + rng.choices(targets, weights, k=max(kills - len(targets), 0))
         self._plan = rng.sample(plan, len(plan))  # everything is killed once before anything is favoured
         self.killed: Counter[str] = Counter()
-        self.struck = self.webhooks = 0
+        self.struck = self.webhooks = self.frozen = 0
 
     @property
     def over(self) -> bool:
@@ -66,6 +82,7 @@ class Trouble:
 
     def end(self) -> None:
         """No fault is in force any more, and every webhook passes."""
+        self._fleet.wire.heal()
         rules = httpx.get(f"{self._fleet.sandbox.url}/_faults", timeout=30).raise_for_status().json()
         self.struck += sum(rule["struck"] for rule in rules)
         httpx.delete(f"{self._fleet.sandbox.url}/_faults", timeout=30).raise_for_status()
@@ -74,7 +91,13 @@ class Trouble:
             self._control("/_webhooks", {"channel": channel, "modes": calm})
 
     def _spoil(self) -> None:
-        if self._rng.random() < 0.3:
+        kind = self._rng.random()
+        if kind < 0.2:
+            self._fleet.wire.make(self._rng.choice(WIRE))
+        elif kind < 0.3:
+            self.frozen += 1
+            self._fleet.freeze(self._rng.choice(self._fleet.targets), self._rng.uniform(1, 10))
+        elif kind < 0.5:
             self.webhooks += 1
             self._control("/_webhooks", self._rng.choice(WEBHOOKS))
         else:
