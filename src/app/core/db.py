@@ -6,7 +6,7 @@ commit and never when it rolls back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
@@ -213,14 +213,3 @@ async def fetch_value(sql: str, *args: Any) -> Any:
     """The first column of the first row, or None."""
     row = await fetch_row(sql, *args)
     return row[0] if row else None
-
-
-async def execute_many(sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run one statement for many rows, inside the open transaction if there is one."""
-    current = ENGINE.current_transaction.get()
-    if current:
-        await current.connection.executemany(sql, rows)
-    elif ENGINE.pool is not None:
-        await ENGINE.pool.executemany(sql, rows)
-    else:
-        raise RuntimeError("The database pool of this event loop is not open.")
