@@ -2,10 +2,16 @@
 
 import sys
 
-from bench import importing, latency, pay, webhooks
+from bench import importing, latency, pay, size, webhooks
 from bench.table import machine, show
 
-ALL = {"paid": latency.measure, "pay": pay.measure, "webhooks": webhooks.measure, "import": importing.measure}
+ALL = {
+    "paid": latency.measure,
+    "pay": pay.measure,
+    "webhooks": webhooks.measure,
+    "import": importing.measure,
+    "size": size.measure,
+}
 
 
 def main() -> None:
