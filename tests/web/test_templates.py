@@ -20,7 +20,7 @@ PAGES = [
 MAILS = [(stem, case) for stem, case in CASES if stem.startswith("emails/")]
 ROUTES = re.compile(
     r"^/($|#|auth/xero/login$|auth/logout$|xero/connect$|setup($|/)|invoices($|[?/])|payments($|\?|/[^/]+/refund$)|payouts($|[?/])|customers($|\?)"
-    r"|settings/(branding|accounts|payments|xero)($|[?/])|writebacks/[^/]+/(retry|abandon)$|help($|#)|security$|privacy$|terms$|p/)"
+    r"|settings/(branding|accounts|payments|xero)($|[?/])|writebacks/[^/]+/(retry|abandon|overpay|redate)$|help($|#)|security$|privacy$|terms$|p/)"
 )
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from app.books.machines import WRITE_BACK
 from app.core import db, jobs, states
-from app.core.clock import date_in, now
+from app.core.clock import date_in, from_now, now
 from app.core.money import Money
 from app.core.tokens import ALPHABET
 from app.core.wake import wake
@@ -24,10 +24,12 @@ from app.core.wake import wake
 Row = Mapping[str, Any]
 log = structlog.get_logger()
 BRAND = "Payportal"
-# Why a write was abandoned: a person booked it, or its cause went away.
-BY_HAND, WITHDRAWN = "by_hand", "withdrawn"
+# Why a write was abandoned: a person booked it, its cause went away, or it is in Xero as an overpayment.
+BY_HAND, WITHDRAWN, OVERPAID = "by_hand", "withdrawn", "overpayment"
 # Why a taking back waits: the payment itself waits for a person.
 PAYMENT_WAITS = "payment_waits"
+# Never sent: what only a person can do in Xero.
+BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange"})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _INSERT = """
@@ -69,6 +71,23 @@ async def intend_fee(payment: Row, fee: Money) -> int | None:
     if fee.minor <= 0 or await chosen(payment["connection"], "fees", "") is None:
         return None
     return await _insert(payment, "fee", fee)
+
+
+async def intend_overpayment(payment: Row, surplus: Money) -> int | None:
+    """Mean to record what an invoice does not take as an overpayment of its customer."""
+    return await _insert(payment, "overpayment", surplus)
+
+
+async def put_before_merchant(payment: Row, kind: str, amount: Money, reason: str) -> None:
+    """Something of a payment that only a person can do in Xero; asked once more when it was settled before."""
+    row_id = await _insert(payment, kind, amount)
+    if row_id is None:
+        known = await of_payment(payment["id"], kind)
+        assert known is not None
+        row_id = known["id"]
+        await db.fetch("UPDATE write_back SET amount_minor = $2 WHERE id = $1", row_id, amount.minor)
+    if await park(row_id, reason):
+        await jobs.ask("merchant.alert", payment["merchant"], at=from_now(30))
 
 
 async def intend_reversal(payment: Row) -> int | None:
@@ -203,7 +222,7 @@ async def freeze(write_back_id: int) -> Row | None:
 
 
 _WHOLE = """
-SELECT w.*, p.paid_at, c.timezone, i.xero_invoice_id, i.number, o.arrives_on
+SELECT w.*, p.paid_at, c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN payment p ON p.id = w.payment
 LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout WHERE w.id = $1
 """
@@ -224,7 +243,7 @@ async def _mean(of: tuple[UUID | None, ...], kind: str, amount: Money, reference
     async with db.transaction():
         sql = _INSERT.format(of="payment" if of[3] else "payout")
         row_id: int | None = await db.fetch_value(sql, *of, kind, reference, amount.minor, amount.currency)
-        if row_id is not None:
+        if row_id is not None and kind not in BY_PERSON:
             await freeze(row_id)
             wake("write_back", row_id)
     return row_id
@@ -235,12 +254,14 @@ async def _element(row: Row) -> dict[str, Any] | None:
     amount = Money(row["amount_minor"], row["currency"]).decimal
     if row["payout"]:
         return await _transfer(row, amount)
-    on = _day(row["timezone"], row["paid_at"])
+    on = row["dated_on"].isoformat() if row["dated_on"] else _day(row["timezone"], row["paid_at"])
     if row["kind"] == "reversal":
         return {"Status": "DELETED"}
     account = await chosen(row["connection"], "payments", row["currency"])
     if account is None:
         return None
+    if row["kind"] == "overpayment":
+        return _overpayment(row, amount, on, account)
     if row["kind"] == "fee":
         fees = await chosen(row["connection"], "fees", "")
         return _fee(row, amount, on, account, fees) if fees else None
@@ -263,7 +284,21 @@ async def _transfer(row: Row, amount: Decimal) -> dict[str, Any] | None:
         "FromBankAccount": {"AccountID": clearing["xero_account_id"]},
         "ToBankAccount": {"AccountID": bank["xero_account_id"]},
         "Amount": amount,
-        "Date": row["arrives_on"].isoformat(),
+        "Date": (row["dated_on"] or row["arrives_on"]).isoformat(),
+        "Reference": row["reference"],
+    }
+
+
+def _overpayment(row: Row, amount: Decimal, on: str, bank: Row) -> dict[str, Any]:
+    """Exactly one line, which Xero codes to what customers owe by itself (facts §5.5)."""
+    return {
+        "Type": "RECEIVE-OVERPAYMENT",
+        "Contact": {"ContactID": row["contact_id"]},
+        "LineAmountTypes": "NoTax",
+        "LineItems": [{"Description": f"Overpayment of invoice {row['number']}", "LineAmount": amount}],
+        "BankAccount": {"AccountID": bank["xero_account_id"]},
+        "CurrencyCode": row["currency"],
+        "Date": on,
         "Reference": row["reference"],
     }
 

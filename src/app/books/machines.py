@@ -78,7 +78,7 @@ WRITE_BACK = Machine(
         Edge("unknown", "parked", "cannot be asked as things are"),
         Edge("parked", "intended", "a person mended it", forced=True),
         Edge("parked", "confirmed", "found in Xero after all"),
-        Edge("parked", "abandoned", "a person booked it by hand", forced=True),
+        Edge("parked", "abandoned", "a person booked it by hand, or chose an overpayment", forced=True),
         Edge("abandoned", "intended", "a refund that had come back was made again", forced=True),
         Edge("abandoned", "parked", "more was refunded after a person had booked a part", forced=True),
         Edge("confirmed", "reversed", "the payment was taken back in Xero, or the refund that was taken back failed"),

@@ -15,14 +15,20 @@ async def follow(payment: Row) -> None:
     written = await intents.of_payment(payment["id"], "payment")
     if written is None:
         return
+    left = await left_of(payment)
+    over = await intents.of_payment(payment["id"], "overpayment")
+    if over:
+        left = await _beside_over(payment, written, over, left)
+        if left.minor == written["amount_minor"] and written["state"] != "reversed":
+            return
     if written["state"] == "reversed":
-        await _missing(payment, written)
+        await _missing(payment, written, left)
     elif written["state"] == "abandoned":
-        await _meant_again(payment, written)
+        await _meant_again(written, left)
     elif written["state"] in {"intended", "parked"} and written["sent_at"] is None:
-        await _not_there_yet(payment, written)
+        await _not_there_yet(payment, written, left)
     else:
-        await _there_already(payment)
+        await _there_already(payment, left)
 
 
 async def left_of(payment: Row) -> Money:
@@ -33,9 +39,33 @@ async def left_of(payment: Row) -> Money:
     return Money(max(payment["amount_minor"] - gone, 0), payment["currency"])
 
 
-async def _missing(payment: Row, written: Row) -> None:
+async def _beside_over(payment: Row, written: Row, over: Row, left: Money) -> Money:
+    """What goes back comes out of the overpayment first; what is left for the payment beside it."""
+    whole = written["state"] == "abandoned" and written["reason"] == intents.OVERPAID
+    share = Money(0 if whole else min(left.minor, written["amount_minor"]), left.currency)
+    rest = left - share
+    if over["state"] in {"intended", "parked"} and over["sent_at"] is None:
+        await (intents.resize(over["id"], rest) if rest.minor else intents.give_up(over["id"], "The money went back."))
+    elif over["state"] == "abandoned" and over["reason"] == intents.WITHDRAWN and rest.minor:
+        await intents.ask_again(over["id"], source="abandoned")
+        await intents.resize(over["id"], rest)
+    elif over["state"] != "abandoned":
+        await _over_there(payment, Money(over["amount_minor"], rest.currency) - rest)
+    return Money(written["amount_minor"], left.currency) if whole else share
+
+
+async def _over_there(payment: Row, back: Money) -> None:
+    """Xero takes no overpayment back through its API: a person records there that it was refunded."""
+    if back.minor > 0:
+        await intents.put_before_merchant(payment, "overpayment_back", back, "overpayment_refunded")
+        return
+    told = await intents.of_payment(payment["id"], "overpayment_back")
+    if told and told["state"] == "parked":
+        await intents.give_up(told["id"], "The refund did not go through.")
+
+
+async def _missing(payment: Row, written: Row, left: Money) -> None:
     """Taken back in Xero, and then the money did not go back after all: the merchant says how it gets there again."""
-    left = await left_of(payment)
     if not left.minor or not await intents.reopen(written["id"], left, "refund_failed"):
         return
     await _note_exception(payment, "refund_failed")
@@ -46,17 +76,15 @@ async def _missing(payment: Row, written: Row) -> None:
     )  # fmt: skip
 
 
-async def _meant_again(payment: Row, written: Row) -> None:
+async def _meant_again(written: Row, left: Money) -> None:
     """Withdrawn because the money had gone back; there again, it is written. What a person booked stays theirs."""
-    left = await left_of(payment)
     withdrawn = written["reason"] == intents.WITHDRAWN
     if left.minor and withdrawn and await intents.ask_again(written["id"], source="abandoned"):
         await intents.resize(written["id"], left)
 
 
-async def _not_there_yet(payment: Row, written: Row) -> None:
+async def _not_there_yet(payment: Row, written: Row, left: Money) -> None:
     """Xero has not heard of it: what is left is written, or nothing."""
-    left = await left_of(payment)
     if not left.minor:
         await intents.give_up(written["id"], "The money went back before it was recorded.")
         if written["reason"] == "refund_failed":
@@ -67,11 +95,11 @@ async def _not_there_yet(payment: Row, written: Row) -> None:
         await intents.ask_again(written["id"])
 
 
-async def _there_already(payment: Row) -> None:
+async def _there_already(payment: Row, left: Money) -> None:
     if payment["state"] == "dispute_lost":
         return  # a person's to decide: not every bank's decision is the last
     reversal = await intents.of_payment(payment["id"], "reversal")
-    whole = not (await left_of(payment)).minor
+    whole = not left.minor
     if not payment["refunded_minor"] and not whole:
         await _stay(reversal)
     elif reversal is None:

@@ -10,7 +10,7 @@ from app.books.writeback.words import Reason, reason_of
 from app.core.errors import Refused
 from app.core.html import date_long
 from app.core.money import Money
-from app.merchants import pauses, payments_setup, requirements
+from app.merchants import organisations, pauses, payments_setup, requirements
 from app.merchants.places import Home
 
 MOST = 50
@@ -60,6 +60,8 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
         way_out=reason.way_out + (f" The reference is {row['reference']}." if row["reason"] == "unclear" else ""),
         can_retry=reason.retry or row["state"] != "parked",
         by_hand=reason.by_hand and row["state"] == "parked",
+        can_overpay=reason.overpay and row["state"] == "parked",
+        can_redate=row["state"] == "parked" and writeback.may_redate(row),
         refund_href=f"/payments/{row['payment']}/refund" if reason.refund and row["state"] == "parked" else "",
     )
 
@@ -88,6 +90,8 @@ async def needs(place: Home) -> tuple[str, str]:
     stopped = await pauses.paused(place.merchant_id)
     if stopped[0]:
         return stopped
+    if held := await organisations.held(place.live):
+        return held, "/settings/xero"
     troubled = next((one for one in place.live if one["state"] == "connected" and one["sync_error"]), None)
     if troubled:
         return f"{troubled['name']} could not be read from Xero: {troubled['sync_error']}", "/settings/xero"

@@ -6,7 +6,7 @@ from litestar import Controller, Response, get, post
 
 from app.books import writeback
 from app.clients.bundle import Clients
-from app.core.errors import Refused
+from app.core.errors import Refused, Upstream
 from app.core.http import AnyRequest, Form, see_other
 from app.merchants import troubles
 from app.web.dialogs import either, elsewhere, in_dialog
@@ -14,7 +14,7 @@ from app.web.viewer import Viewer
 
 
 class WritebacksController(Controller):
-    """POST /writebacks/{id}/retry; GET, POST /writebacks/{id}/abandon."""
+    """POST /writebacks/{id}/retry, /overpay and /redate; GET, POST /writebacks/{id}/abandon."""
 
     path = "/writebacks"
 
@@ -27,6 +27,26 @@ class WritebacksController(Controller):
         except Refused as no:
             return see_other(back, no.message)
         return see_other(back, "Trying again. This page updates when Xero has it.")
+
+    @post("/{write_back_id:int}/overpay")
+    async def overpay(self, viewer: Viewer, clients: Clients, write_back_id: int, form: Form) -> Response[Any]:
+        """What the invoice does not take becomes the customer's credit in Xero."""
+        back = await _back(viewer, write_back_id)
+        try:
+            await writeback.overpay(clients, viewer.merchant_id, write_back_id)
+        except (Refused, Upstream) as no:
+            return see_other(back, no.message)
+        return see_other(back, "Recording the overpayment. This page updates when Xero has it.")
+
+    @post("/{write_back_id:int}/redate")
+    async def redate(self, viewer: Viewer, clients: Clients, write_back_id: int, form: Form) -> Response[Any]:
+        """What belongs to a locked day is recorded on the first open one."""
+        back = await _back(viewer, write_back_id)
+        try:
+            said = await writeback.redate(clients, viewer.merchant_id, write_back_id)
+        except (Refused, Upstream) as no:
+            return see_other(back, no.message)
+        return see_other(back, said)
 
     @get("/{write_back_id:int}/abandon")
     async def ask(self, request: AnyRequest, viewer: Viewer, clients: Clients, write_back_id: int) -> Response[Any]:

@@ -90,5 +90,7 @@ FAILURE = Thing(
     way_out="Move the lock date in Xero and try again, or record it there and mark this as done.",
     can_retry=True,
     by_hand=True,
+    can_overpay=False,
+    can_redate=True,
     refund_href="",
 )

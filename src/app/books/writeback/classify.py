@@ -15,6 +15,7 @@ _TEXTS = (
     ("account type is invalid", "account_archived"),
     ("not a valid code for this document", "account_archived"),
     ("archived", "account_archived"),
+    ("not of type bank", "no_bank_account"),
     ("account is not active", "account_archived"),
     ("not subscribed to currency", "currency_not_enabled"),
     ("exceeds the amount outstanding", "recheck"),

@@ -37,6 +37,8 @@ async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
         )  # fmt: skip
         if row["kind"] == "payment":
             await _applied(item, payment, xero_id)
+        elif row["kind"] == "overpayment":
+            await _applied_as_credit(item, payment, xero_id)
         elif row["kind"] == "reversal":
             await _taken_back(item, payment, xero_id)
         if row["invoice"]:
@@ -145,6 +147,13 @@ async def _applied(item: Item, payment: Row, xero_id: str) -> None:
     account = await intents.chosen(item.row["connection"], "payments", payment["currency"])
     where = f" to {account['name']}" + (f" ({account['code']})" if account["code"] else "") if account else ""
     await timeline.add(payment["merchant"], payment["invoice"], "recorded", "Recorded in Xero", f"{item.money}{where}")
+
+
+async def _applied_as_credit(item: Item, payment: Row, xero_id: str) -> None:
+    await ledger.applied(payment, xero_id, item.money)
+    detail = f"{item.money}, as an overpayment: the customer’s credit"
+    await timeline.add(payment["merchant"], payment["invoice"], "recorded", "Recorded in Xero", detail)
+    await payment_xero.follow(payment)  # a refund may have come while it was written
 
 
 async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:

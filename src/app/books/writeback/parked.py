@@ -20,6 +20,9 @@ log = structlog.get_logger()
 NAMES = {
     "payment": "payment",
     "fee": "fee",
+    "overpayment": "overpayment",
+    "overpayment_back": "refunded overpayment",
+    "exchange": "exchange difference",
     "reversal": "refund",
     "transfer": "payout",
     "transfer_back": "returned payout",
@@ -41,13 +44,17 @@ async def attention(merchant_id: UUID, invoice_id: UUID | None = None) -> list[t
 
 
 async def retry(merchant_id: UUID, write_back_id: int) -> None:
-    """Try again, with the request made anew from today's choices. Raises NotFound for anybody else's, Refused if no use."""
+    """Try again, with the request made anew from today's choices, and what waits for the same reason beside it.
+
+    Raises NotFound for anybody else's, Refused if it is of no use.
+    """
     row = await own(merchant_id, write_back_id)
     if row["state"] == "parked" and not reason_of(row["reason"]).retry:
         raise Refused(f"Trying again does not help here. {reason_of(row['reason']).way_out}")
     async with db.transaction():
         if row["state"] == "parked":
-            await intents.ask_again(write_back_id)
+            for one in await together(row):
+                await intents.ask_again(one["id"])
         elif row["dead_at"]:
             await db.fetch(
                 "UPDATE write_back SET dead_at = NULL, attempts = 0, next_at = now() WHERE id = $1", write_back_id
@@ -57,6 +64,17 @@ async def retry(merchant_id: UUID, write_back_id: int) -> None:
         else:
             raise Refused("This is already on its way to Xero.")
         await live.announce(merchant_id)
+
+
+async def together(row: Row) -> list[Row]:
+    """This one and whatever else of the same payment waits for the same reason: a payment's fee waits with it."""
+    rows: list[Row] = await db.fetch(
+        "SELECT * FROM write_back WHERE id = $1 OR (payment = $2 AND state = 'parked' AND reason = $3) ORDER BY id",
+        row["id"],
+        row["payment"],
+        row["reason"],
+    )
+    return rows
 
 
 async def abandon(merchant_id: UUID, write_back_id: int, actor: str) -> None:

@@ -86,10 +86,10 @@ async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
         await look_for_twins(tenant, ready[0], verdicts)
     elif kind == "payment":
         await write_payments(tenant, ready, verdicts)
-    elif kind in {"fee", "transfer"}:
-        await write_beside(tenant, ready, verdicts)
-    else:
+    elif kind == "reversal":
         await write_reversal(tenant, ready[0], verdicts)
+    else:
+        await write_beside(tenant, ready, verdicts)
 
 
 async def _ready(item: Item, verdicts: Verdicts) -> bool:

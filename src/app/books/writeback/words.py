@@ -8,7 +8,8 @@ class Reason:
     """`short` completes "1 payment could not be recorded in Xero: …"; `way_out` says what to do, as a sentence.
 
     `retry` says that trying again can help, `by_hand` that the merchant may book it and mark it as done, `refund` that
-    sending the money back to the customer settles it.
+    sending the money back to the customer settles it, `overpay` that Xero may keep it as the customer's overpayment,
+    `redate` that another day settles it.
     """
 
     short: str
@@ -16,13 +17,17 @@ class Reason:
     retry: bool = True
     by_hand: bool = False
     refund: bool = False
+    overpay: bool = False
+    redate: bool = False
 
 
 REASONS: dict[str, Reason] = {
     "period_locked": Reason(
         "the period is locked in Xero",
-        "Move the lock date in Xero to before that day and try again, or record it there on another day and mark this as done.",
+        "Record it on the first open day, or move the lock date in Xero to before the day of the payment and try again. If you "
+        "record it there yourself, mark this as done.",
         by_hand=True,
+        redate=True,
     ),
     "account_missing": Reason(
         "no account is chosen for payments in this currency", "Choose an account under Settings, then try again."
@@ -33,17 +38,20 @@ REASONS: dict[str, Reason] = {
     ),
     "invoice_voided": Reason(
         "the invoice was voided in Xero",
-        "Refund the customer, or record the money on another invoice in Xero and mark this as done.",
+        "Refund the customer, or record an overpayment, which is their credit in Xero. If you record the money on another "
+        "invoice there, mark this as done.",
         retry=False,
         by_hand=True,
         refund=True,
+        overpay=True,
     ),
     "invoice_paid": Reason(
         "the invoice was already paid in Xero",
-        "Refund the customer, or record an overpayment in Xero and mark this as done. If the other payment was a mistake, "
+        "Refund the customer, or record an overpayment, which is their credit in Xero. If the other payment was a mistake, "
         "remove it in Xero and try again.",
         by_hand=True,
         refund=True,
+        overpay=True,
     ),
     "invoice_not_approved": Reason(
         "the invoice is not approved in Xero", "Approve the invoice in Xero, then try again."
@@ -64,9 +72,11 @@ REASONS: dict[str, Reason] = {
     ),
     "overpaid": Reason(
         "the customer paid more than is left on the invoice",
-        "Refund the difference and the rest is recorded by itself, or record an overpayment in Xero and mark this as done.",
+        "Refund the difference and the rest is recorded by itself, or record the difference as an overpayment, which is their "
+        "credit in Xero.",
         by_hand=True,
         refund=True,
+        overpay=True,
     ),
     "currency_not_enabled": Reason(
         "this currency is not switched on in Xero", "Add the currency in Xero, then try again."
@@ -77,6 +87,17 @@ REASONS: dict[str, Reason] = {
         "part of the payment was refunded in Stripe",
         "Record the refund in Xero, for example as a credit note, then mark this as done.",
         retry=False,
+        by_hand=True,
+    ),
+    "overpayment_refunded": Reason(
+        "an overpayment that stands in Xero was refunded in Stripe",
+        "Record the refund on the overpayment in Xero, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
+    "no_bank_account": Reason(
+        "the account chosen for payments is no bank account in Xero, and only those take this",
+        "Choose a bank account under Settings and try again, or record it in Xero yourself and mark this as done.",
         by_hand=True,
     ),
     "payment_waits": Reason(
