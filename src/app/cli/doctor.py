@@ -7,10 +7,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import redis
 
+from app.books import usage
 from app.books.condition import condition
 from app.clients.bundle import Clients, open_clients
 from app.core import db
 from app.core.errors import Upstream
+from app.core.html import counted
+from app.merchants.organisations import size
 from app.settings import Settings, check
 
 Check = Callable[[], Awaitable[str]]
@@ -31,6 +34,7 @@ async def examine(settings: Settings) -> int:
         for name, probe in _checks(settings, clients):
             bad += not await _one(name, probe)
         await _say("The work", _work)
+        await _say("Xero's use this month", _use)
     finally:
         await clients.close()
         await db.close_pool()
@@ -65,6 +69,16 @@ async def _work() -> tuple[str, str]:
     parts.append(f"invariants that do not hold: {now.breaches}")
     parts.append(f"fetched today without a notification: {', '.join(f'{n} {c}' for n, c in now.repairs.items())}")
     return "look" if now.degraded else "ok", "; ".join(parts) + "."
+
+
+async def _use() -> tuple[str, str]:
+    """Calls and bytes of the whole app, since Xero charges the app; and who needs most of them."""
+    found = await usage.used()
+    calls, received = sum(one.calls for one in found), sum(one.bytes for one in found)
+    most = [f"{one.xero_tenant_id} {one.calls:,} calls, {size(one.bytes)}" for one in found[:3]]
+    today = f"today {sum(one.calls_today for one in found):,} calls, {size(sum(one.bytes_today for one in found))}"
+    said = f"{counted(calls, 'call')}, {size(received)} received from {counted(len(found), 'organisation')}; {today}"
+    return "ok", f"{said}{'; most: ' + '; '.join(most) if most else ''}."
 
 
 def _checks(settings: Settings, clients: Clients) -> list[tuple[str, Check]]:

@@ -24,11 +24,15 @@ from app.core.errors import Upstream
 
 _NIL = "00000000-0000-0000-0000-000000000000"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_FREE = "/Organisation"  # the one path whose answers Xero does not charge for (facts §7.1)
 SALES = 'Type=="ACCREC"'
 
 
 class Gate(Protocol):
-    """Lets calls through: `before` waits or refuses, `after` hears how it went (status 0: no answer)."""
+    """Lets calls through: `before` waits or refuses, `after` hears how it went (status 0: no answer).
+
+    `size` is in bytes, 0 for answers that are free of Xero's egress charge.
+    """
 
     async def before(self) -> None: ...
 
@@ -60,7 +64,7 @@ class Tenant:
 
     async def organisation(self) -> w.XeroOrganisation:
         """The organisation itself; this call is free of Xero's egress charge."""
-        return d.organisation(_first((await self._read("/Organisation")).organisations))
+        return d.organisation(_first((await self._read(_FREE)).organisations))
 
     async def accounts(self) -> list[w.XeroAccount]:
         """The whole chart of accounts."""
@@ -252,9 +256,8 @@ class Tenant:
         try:
             reply = await call(self._http, "Xero", request, self.last_look if method != "GET" else None)
         finally:
-            await self._gate.after(
-                *((reply.status, reply.headers, len(reply.content)) if reply is not None else (0, {}, 0))
-            )
+            charged = len(reply.content) if reply is not None and path != _FREE else 0
+            await self._gate.after(*((reply.status, reply.headers) if reply is not None else (0, {})), charged)
         return reply
 
 

@@ -1,4 +1,5 @@
-"""Mails to the merchant's own people when something needs them: a write that Xero will not accept, a lost organisation, a breach.
+"""Mails to the merchant's own people when something needs them: a write that Xero will not accept, a lost organisation, a
+breach, a day whose calls to Xero are used up.
 
 Asked for by the jobs `merchant.alert` and `breach.alert`; the same trouble is told once. Switched off under Settings, Accounts.
 """
@@ -19,7 +20,7 @@ from app.core import brand, db
 from app.core.clock import now
 from app.core.html import counted, environment
 from app.core.money import Money
-from app.merchants import business, pauses
+from app.merchants import business, organisations, pauses
 from app.merchants.branding import DEFAULT_COLOUR
 
 Row = Mapping[str, Any]
@@ -44,6 +45,13 @@ async def tell(clients: Clients, merchant_id: UUID) -> None:
     people: list[Row] = await db.fetch(_PEOPLE, merchant_id)
     for connection in await db.fetch(_BROKEN, merchant_id):
         await _tell_broken(clients, merchant_id, people, connection)
+    for organisation, words in await organisations.day_limits(merchant_id):
+        context = {
+            "subject": f"Xero’s limit for today is reached: {organisation['name']}",
+            "happened": words,
+            "page_url": f"{clients.settings.base_url}/settings/xero",
+        }
+        await _queue(clients, "limit", f"{organisation['id']}:{now():%Y-%m-%d}", merchant_id, people, context)
     found = await writeback.attention(merchant_id)
     waiting = [_line(row, reason) for row, reason in found if row["reason"] not in {"disconnected", "scope"}]
     if waiting:

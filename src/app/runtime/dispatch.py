@@ -14,6 +14,7 @@ from app.books import (
     reconciliation,
     refunds,
     stripe_events,
+    usage,
     xero_events,
 )
 from app.books.writeback import send as send_write_back
@@ -39,6 +40,7 @@ async def _prune(_clients: Clients, _subject: str, _: dict[str, Any]) -> None:
     await inbox.prune()
     await mails.prune()
     await limiter.prune()
+    await usage.prune()
     await sessions.prune()
     await identity.prune()
 

@@ -19,15 +19,15 @@ from app.tables.books import (
     WriteBack,
 )
 from app.tables.people import Branding, Member, Merchant, SignInFlow, StripeAccount, User, WebSession
-from app.tables.trail import Audit, AuditHead, Breach, Environment, Repair, Touched
+from app.tables.trail import Audit, AuditHead, Breach, Environment, ErasedContact, Repair, Touched
 from app.tables.work import Allowance, Cursor, Inbox, Job
-from app.tables.xero import AccountChoice, Connection, XeroBudget, XeroGrant, XeroPermit
+from app.tables.xero import AccountChoice, Connection, XeroBudget, XeroGrant, XeroPermit, XeroUsage
 
 ALL = [
     User, Merchant, Member, WebSession, SignInFlow, XeroGrant, Connection, AccountChoice, XeroBudget, XeroPermit,
     StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, Refund, Payout, PayoutLine, WriteBack,
     LedgerTransaction, LedgerEntry, Happening, Mail, Inbox, Job, Cursor, Allowance, Audit, AuditHead, Breach, Repair,
-    Touched, Environment,
+    Touched, Environment, XeroUsage, ErasedContact,
 ]  # fmt: skip
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "Connection",
     "Cursor",
     "Environment",
+    "ErasedContact",
     "Happening",
     "Inbox",
     "Invoice",
@@ -66,4 +67,5 @@ __all__ = [
     "XeroBudget",
     "XeroGrant",
     "XeroPermit",
+    "XeroUsage",
 ]

@@ -5,6 +5,7 @@ from piccolo.table import Table
 
 from app.core.db import ENGINE
 from app.tables.people import Merchant
+from app.tables.xero import Connection
 
 
 class Audit(Table, db=ENGINE):
@@ -65,3 +66,13 @@ class Environment(Table, db=ENGINE):
     id = Integer(primary_key=True, default=1, help_text="1, the only one")
     stamp = Text(help_text="JSON: what tells this environment from another")
     made_at = Timestamptz()
+
+
+class ErasedContact(Table, db=ENGINE):
+    """A customer who asked to be forgotten: copies of invoices issued until then stay without a name. Writer: books.erasing."""
+
+    id = UUID(primary_key=True)
+    merchant = ForeignKey(Merchant, null=False)
+    connection = ForeignKey(Connection, null=False)
+    contact_id = Text(help_text="Xero's, which names nobody by itself")
+    erased_at = Timestamptz()

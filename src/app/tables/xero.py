@@ -85,8 +85,16 @@ class XeroBudget(Table, db=ENGINE):
     day_limit = Integer(default=5000)
     blocked_until = Timestamptz(null=True, default=None)
     problem = Text()
-    calls = BigInt(default=0)
-    bytes_in = BigInt(default=0)
+
+
+class XeroUsage(Table, db=ENGINE):
+    """What a tenant was asked and sent on one day (UTC). Writer: books.budget."""
+
+    id = UUID(primary_key=True)
+    xero_tenant_id = Text()
+    day_on = Date()
+    calls = Integer(default=0)
+    bytes_in = BigInt(default=0, help_text="of answers, unpacked; those that Xero does not charge for are left out")
 
 
 class XeroPermit(Table, db=ENGINE):

@@ -82,6 +82,14 @@ PAUSED: Context = {
     "customers can pay as usual, and recording goes on soon after.",
     "page_url": "https://app.example.com/invoices/5b1d",
 }
+LIMIT: Context = {
+    "m": OURS,
+    "subject": "Xero’s limit for today is reached: Harrow & Finch Joinery Ltd",
+    "first_name": "Hannah",
+    "happened": "Xero’s limit of calls for one day is reached for Harrow & Finch Joinery Ltd, until 23:10. 2 entries for Xero "
+    "will be recorded by themselves then. Customers can pay as usual.",
+    "page_url": "https://app.example.com/settings/xero",
+}
 NEW_LINK: Context = {
     "m": REQUEST["m"],
     "subject": "New link for invoice INV-2041 from Harrow & Finch Joinery",
@@ -97,6 +105,7 @@ PAGES: dict[str, dict[str, Context]] = {
         ("connection_broken", BROKEN),
         ("attention", ATTENTION),
         ("paused", PAUSED),
+        ("limit", LIMIT),
         ("new_link", NEW_LINK),
     )
     for kind in ("html", "txt")

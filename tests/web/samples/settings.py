@@ -101,6 +101,7 @@ def connection(id: str, name: str, state: str, **over: Any) -> Thing:
         "note": "",
         "synced_at": at(22, 9, 13),
         "invoices": 212,
+        "use": "412 of 5,000 calls to Xero used today. This month: 9,310 calls, 48.2 MB received.",
         "accounts_href": f"/settings/accounts?connection={id}",
     }
     return Thing(id=id, name=name, state=state, **(values | over))
@@ -111,6 +112,13 @@ CONNECTIONS = [
     connection("c2", "Finch Workshops NZ Ltd", "syncing", synced_at=None),
     connection("c3", "Finch Holdings Ltd", "disconnected", note="Disconnected in Xero on 22 November 2026."),
     connection("c4", "Finch Timber Ltd", "attention", note="Xero asks you to approve access again."),
+    connection(
+        "c5",
+        "Finch Kitchens Ltd",
+        "waiting",
+        note="Xero’s limit of calls for one day is reached for Finch Kitchens Ltd, until 14:20. Syncing and recording go on "
+        "by themselves then.",
+    ),
 ]
 PAY_NOW = [
     Thing(
