@@ -78,19 +78,36 @@ class XeroApp(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StripeEndpoint(msgspec.Struct, forbid_unknown_fields=True):
-    """A webhook endpoint or event destination; ``connect`` ones hear connected accounts, others the platform itself."""
+    """A webhook endpoint or event destination; ``connect`` ones hear connected accounts, others the platform itself.
+
+    ``previous_secret`` signs too, as for the day after a secret was rolled.
+    """
 
     url: str
     secret: str
+    previous_secret: str | None = None
     payload: str = "snapshot"
     connect: bool = True
     events: list[str] = msgspec.field(default_factory=lambda: ["*"])
+
+
+class StripeLimits(msgspec.Struct, forbid_unknown_fields=True):
+    """Rate limits per account: a ``second`` (with a live key ``live_second``), of one endpoint, in flight (not published,
+    so none), and changes of one payment intent an hour; None lifts one.
+    """
+
+    second: int | None = 25
+    live_second: int | None = 100
+    endpoint_second: int | None = 25
+    concurrent: int | None = None
+    intent_hour: int | None = 1000
 
 
 class StripePlatform(msgspec.Struct, forbid_unknown_fields=True):
     """The Stripe platform account the product acts as."""
 
     secret_key: str = "sk_test_sandbox"
+    limits: StripeLimits = msgspec.field(default_factory=StripeLimits)
     endpoints: list[StripeEndpoint] = msgspec.field(default_factory=list)
 
 

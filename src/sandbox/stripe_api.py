@@ -12,9 +12,11 @@ from sandbox import (
     stripe_control,
     stripe_debits,
     stripe_disputes,
+    stripe_errors,
     stripe_events,
     stripe_form,
     stripe_http,
+    stripe_limits,
     stripe_payments,
     stripe_payouts,
     stripe_refunds,
@@ -28,12 +30,19 @@ from sandbox.world import World
 WireRequest = Request[Any, Any, Any]
 
 
+def _oauth_error(code: str, words: str, status: int) -> Response[bytes]:
+    """A refusal as OAuth words it, which Stripe's other errors are not."""
+    body = msgspec.json.encode({"error": code, "error_description": words})
+    return Response(body, status_code=status, media_type="application/json")
+
+
 def routes(world: World) -> list[ControllerRouterHandler]:
     """The API's handlers, and ``/_stripe/…`` with them; also teaches the clock and the webhooks about Stripe."""
     stripe = Stripe(world)
     for room in (stripe_payments, stripe_debits, stripe_refunds, stripe_disputes, stripe_payouts, stripe_setup):
         room.register(stripe)
     world.webhooks.register(stripe_events.channel(stripe))
+    world.guards.append(stripe_limits.Limits(stripe))
     world.truths["stripe"] = lambda: stripe_control.truth(stripe)
     api = stripe_http.Api(stripe, [*stripe_v1.operations(), *stripe_v2.operations()])
 
@@ -45,20 +54,22 @@ def routes(world: World) -> list[ControllerRouterHandler]:
     @post("/stripe/oauth/deauthorize", status_code=200)
     async def deauthorize(request: WireRequest) -> Response[bytes]:
         """The platform lets go of an account: ``client_id`` and ``stripe_user_id``."""
-        given = stripe_form.parse((await request.body()).decode())
-        account = stripe.find(stripe_accounts.KIND, given.get("stripe_user_id"))
+        given = stripe_form.parse((await request.body()).decode("utf-8", "replace"))
+        try:
+            stripe_http.authenticate(stripe, request.headers.get("authorization", ""))
+        except stripe_errors.StripeError as refusal:
+            return _oauth_error("invalid_request", refusal.message, 401)
+        if not str(given.get("client_id", "")).startswith("ca_"):
+            return _oauth_error("invalid_request", "No application matches the supplied client identifier", 400)
+        account = stripe.find(stripe_accounts.KIND, str(given.get("stripe_user_id")))
         if account is None or not account["_connected"]:
-            error = {
-                "error": "invalid_client",
-                "error_description": "This application is not connected to that account.",
-            }
-            return Response(msgspec.json.encode(error), status_code=401, media_type="application/json")
-        stripe_http.authenticate(stripe, request.headers.get("authorization", ""))
+            return _oauth_error("invalid_client", "This application is not connected to that account.", 401)
         stripe_accounts.deauthorise(stripe, account)
         return Response(msgspec.json.encode({"stripe_user_id": account["id"]}), media_type="application/json")
 
     control = Router(
         "/",
+        include_in_schema=True,
         route_handlers=stripe_control.HANDLERS,
         dependencies={"stripe": Provide(lambda: stripe, sync_to_thread=False)},
     )

@@ -8,7 +8,7 @@ time (receivers compare with their own clock, whatever the sandbox's clock says)
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from sandbox.outbound import Answer
 from sandbox.store import Obj
 from sandbox.stripe_params import THIN_EVENTS
+from sandbox.stripe_versions import told
 from sandbox.stripe_world import API_VERSION, PLATFORM, Stripe, copied
 from sandbox.webhooks import Channel
 
@@ -37,6 +38,7 @@ class Target(msgspec.Struct, frozen=True):
     own: bool
     events: tuple[str, ...]
     api_version: str | None = None
+    previous: str | None = None
 
     def takes(self, type: str, account: str) -> bool:
         """Whether a snapshot event of that account is for this endpoint."""
@@ -56,7 +58,8 @@ def targets(stripe: Stripe) -> Iterator[Target]:
     for given in stripe.world.config.stripe.endpoints:
         thin, connect = given.payload == "thin", given.connect
         name = f"config:{given.payload}:{'accounts' if connect else 'self'}:{given.url}"
-        yield Target(name, given.url, given.secret, thin, connect, not connect, tuple(given.events))
+        rolled = given.previous_secret
+        yield Target(name, given.url, given.secret, thin, connect, not connect, tuple(given.events), previous=rolled)
     for row in stripe.rows("webhook_endpoint", PLATFORM):
         if row["status"] == "enabled":
             events, connect = tuple(row["enabled_events"]), row["_connect"]
@@ -104,9 +107,26 @@ def emit(stripe: Stripe, type: str, obj: Obj, previous: Obj | None = None, accou
     event["pending_webhooks"] = len(hearers)
     stripe.put("event", event)
     for target in hearers:
-        _send(stripe, target, event, {**copied(event), "api_version": target.api_version or API_VERSION})
+        version = target.api_version or API_VERSION
+        _send(stripe, target, event, {**told(copied(event), version), "api_version": version})
+        if stripe.livemode and stripe.modes.test_events and owner != PLATFORM:
+            _send(stripe, target, event, _test_twin(stripe, event))
     _thin_twin(stripe, event, owner)
     return event
+
+
+def _test_twin(stripe: Stripe, event: Obj) -> Obj:
+    """The same kind of thing happening in test mode: a live Connect endpoint hears of that too, and cannot read it."""
+    twin = copied(event) | {
+        "id": stripe.id("evt_1"),
+        "livemode": False,
+        "request": {"id": None, "idempotency_key": None},
+    }
+    about = twin["data"]["object"] | {"livemode": False}
+    if "id" in about:
+        about["id"] = f"{about['id'][:-4]}test".replace("cs_live_", "cs_test_")
+    twin["data"]["object"] = about
+    return twin
 
 
 def _thin_twin(stripe: Stripe, event: Obj, owner: str) -> None:
@@ -153,23 +173,30 @@ def _send(stripe: Stripe, target: Target, event: Obj, body: Obj) -> None:
     stripe.world.webhooks.send(CHANNEL, target.url, pretty, meta)
 
 
-def signature(body: bytes, secret: str, moment: int) -> str:
-    """The ``Stripe-Signature`` header: HMAC-SHA256 hex over ``t.body``."""
-    digest = hmac.new(secret.encode(), str(moment).encode() + b"." + body, hashlib.sha256).hexdigest()
-    return f"t={moment},v1={digest}"
+def signature(body: bytes, secrets: Sequence[str], moment: int, *, test: bool = False) -> str:
+    """The ``Stripe-Signature`` header: HMAC-SHA256 hex over ``t.body``, one ``v1`` for each secret.
+
+    In test mode a ``v0`` goes along, a scheme of no worth that receivers pass over.
+    """
+    told = str(moment).encode() + b"." + body
+    parts = [f"v1={hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()}" for secret in secrets]
+    if test:
+        parts.append(f"v0={hashlib.sha256(told).hexdigest()}")
+    return ",".join([f"t={moment}", *parts])
 
 
 def channel(stripe: Stripe) -> Channel:
     """How Stripe delivers: ten seconds, any 2xx, nine retries over three days."""
 
     def sign(body: bytes, delivery: Obj, forge: bool) -> dict[str, str]:
-        secret = next((t.secret for t in targets(stripe) if t.id == delivery["meta"]["endpoint"]), "")
+        target = next((t for t in targets(stripe) if t.id == delivery["meta"]["endpoint"]), None)
+        secrets = ["whsec_forged"] if forge or target is None else [target.secret, *filter(None, [target.previous])]
         moment = int(time.time())  # noqa: TID251 -- receivers compare it with their own clock, which is the real one
         return {
             "content-type": "application/json; charset=utf-8",
             "user-agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
             "cache-control": "no-cache",
-            "stripe-signature": signature(body, "whsec_forged" if forge else secret, moment),
+            "stripe-signature": signature(body, secrets, moment, test=not stripe.livemode),
         }
 
     def done(delivery: Obj, answer: Answer) -> None:

@@ -11,25 +11,22 @@ import binascii
 import hashlib
 import logging
 import re
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
-from sandbox import stripe_errors, stripe_form, stripe_params
+from sandbox import stripe_errors, stripe_form, stripe_params, stripe_versions
 from sandbox.store import Obj
 from sandbox.stripe_accounts import KIND
 from sandbox.stripe_errors import StripeError
 from sandbox.stripe_expand import expanded
+from sandbox.stripe_limits import Locks
 from sandbox.stripe_world import API_VERSION, DAY, PLATFORM, Stripe
 from sandbox.world import broke
 
 log = logging.getLogger(__name__)
-_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
-_ENDIVE, _DAHLIA = "2026-09-30", "2026-03-25"
-_OLD_UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 KEPT_V1, KEPT_V2 = DAY, 30 * DAY
 
 
@@ -74,13 +71,16 @@ class Api:
         for known in operations:
             self._operations.setdefault(known.name.split(" ")[0], []).append(known)
         self._busy: set[tuple[str, str]] = set()
+        self._locks = Locks()
 
     async def answer(self, request: Request[Any, Any, Any], path: str) -> Response[bytes]:
         """The response to a request for ``path`` (``/v1/…`` or ``/v2/…``)."""
         # A read leaves nothing behind, not even a step of the id row; only what changes the world repeats with its seed.
-        name = f"req_{secrets.token_hex(7)}" if request.method == "GET" else self._stripe.id("req_", 14)
+        name = self._stripe.request_id() if request.method == "GET" else self._stripe.id("req_", 14)
         headers = {"request-id": name, "content-type": "application/json"}
         headers["stripe-version"] = request.headers.get("stripe-version", API_VERSION)
+        if "stripe-account" in request.headers:
+            headers["stripe-account"] = request.headers["stripe-account"]
         try:
             status, body = await self._checked(request, path, headers)
         except StripeError as refusal:
@@ -93,8 +93,7 @@ class Api:
         stripe, body = self._stripe, await request.body()
         key = authenticate(stripe, request.headers.get("authorization", ""))
         account = scope(stripe, key, request.headers.get("stripe-context") or request.headers.get("stripe-account"))
-        if not _VERSION.fullmatch(headers["stripe-version"]):
-            raise stripe_errors.invalid("Stripe-Version", f"Invalid Stripe API version: {headers['stripe-version']}")
+        stripe_versions.check(headers["stripe-version"])
         found, ids = self._find(request.method, path)
         token = request.headers.get("idempotency-key") if request.method != "GET" else None
         ask = _Ask(account, path, ids, request.method, request.url.query, body, headers["stripe-version"])
@@ -118,7 +117,7 @@ class Api:
             if kept["fingerprint"] != ask.fingerprint():
                 raise _mismatch(token, ask.path)
             headers |= {"idempotent-replayed": "true", "original-request": kept["request"]}
-            return kept["status"], kept["body"].encode()
+            return self._replayed(found, ask, kept)
         if slot in self._busy:
             raise stripe_errors.key_in_use(token)
         self._busy.add(slot)
@@ -126,6 +125,16 @@ class Api:
             return await self._run(found, ask, headers["request-id"], token)
         finally:
             self._busy.discard(slot)
+
+    def _replayed(self, found: Operation, ask: "_Ask", kept: Obj) -> tuple[int, bytes]:
+        """v1 repeats the first answer to the byte; v2 shows what it made as it is now, where that can be read."""
+        made = msgspec.json.decode(kept["body"])
+        if not ask.path.startswith("/v2") or "id" not in made:
+            return kept["status"], kept["body"].encode()
+        place = "/".join([*ask.path.split("/")[:4], made["id"]])
+        reader, ids = self._find("GET", place)
+        wanted = {"include": ask.params(found.name).get("include") or []}
+        return _perform(reader, Call(self._stripe, ask.account, place, ids, wanted, ask.version))
 
     def _kept(self, slot: tuple[str, str], path: str) -> Obj | None:
         row = self._stripe.world.store.get("stripe._idempotent", ":".join(slot))
@@ -135,14 +144,15 @@ class Api:
     async def _run(self, found: Operation, ask: "_Ask", request_id: str, token: str | None) -> tuple[int, bytes]:
         stripe = self._stripe
         call = Call(stripe, ask.account, ask.path, ask.ids, ask.params(found.name), ask.version)
-        if stripe.modes.api_seconds:
-            await asyncio.sleep(stripe.modes.api_seconds)
-        # From here to the answer nothing awaits: events made meanwhile are this request's.
-        stripe.request = {"id": request_id, "idempotency_key": token}
-        try:
-            status, body = _perform(found, call)
-        finally:
-            stripe.request = {"id": None, "idempotency_key": None}
+        async with self._locks.on(_changed(call) if ask.method == "POST" else None, stripe.modes.lock_seconds):
+            if stripe.modes.api_seconds:
+                await asyncio.sleep(stripe.modes.api_seconds)
+            # From here to the answer nothing awaits: events made meanwhile are this request's.
+            stripe.request = {"id": request_id, "idempotency_key": token}
+            try:
+                status, body = _perform(found, call)
+            finally:
+                stripe.request = {"id": None, "idempotency_key": None}
         # v2 replays successes only; what failed there is tried again.
         if token is not None and (status < 400 or not ask.path.startswith("/v2")):
             row = {"status": status, "body": body.decode(), "fingerprint": ask.fingerprint()}
@@ -151,12 +161,18 @@ class Api:
         return status, body
 
 
+def _changed(call: Call) -> str | None:
+    """The object a change is about: the one in the path, or the payment a refund names."""
+    named = [*call.ids, *(call.params.get(name) for name in ("charge", "payment_intent"))]
+    return next((id for id in named if isinstance(id, str)), None)
+
+
 def _perform(found: Operation, call: Call) -> tuple[int, bytes]:
     try:
         answer = found.handler(call)
         if call.path.startswith("/v1"):
             answer = expanded(call.stripe, answer, call.params.get("expand") or [])
-        return 200, msgspec.json.encode(answer)
+        return 200, msgspec.json.encode(stripe_versions.told(answer, call.version))
     except StripeError as refusal:
         return refusal.status, msgspec.json.encode(refusal.body())
     except Exception:
@@ -190,7 +206,7 @@ class _Ask(msgspec.Struct):
             return stripe_params.read(name, given, text=True) | ({} if page is None else {"page": page})
         if self.method != "GET" and self.query:
             given = stripe_form.parse(self.query) | given
-        return stripe_params.read(name, _older(given, self.version), text=True)
+        return stripe_params.read(name, stripe_versions.asked(given, self.version), text=True)
 
 
 def _json(body: bytes) -> Any:
@@ -198,23 +214,6 @@ def _json(body: bytes) -> Any:
         return msgspec.json.decode(body) if body else {}
     except msgspec.DecodeError as problem:
         raise StripeError(400, f"Invalid JSON: {problem}") from problem
-
-
-def _older(given: Obj, version: str) -> Obj:
-    """Older API versions still knew parameters that endive and dahlia took away."""
-    if version < _ENDIVE and "payment_method_types" in given:
-        given["allowed_payment_method_types"] = given.pop("payment_method_types")
-    if "payment_method_types" in given:
-        raise StripeError(
-            400,
-            "`payment_method_types` is no longer supported. Payment methods are chosen dynamically; use "
-            "`allowed_payment_method_types` or `excluded_payment_method_types` to filter them.",
-            code="payment_method_types_no_longer_supported",
-            param="payment_method_types",
-        )
-    if version < _DAHLIA and given.get("ui_mode") in _OLD_UI_MODES:
-        given["ui_mode"] = _OLD_UI_MODES[given["ui_mode"]]
-    return given
 
 
 def authenticate(stripe: Stripe, authorization: str) -> str:

@@ -4,6 +4,7 @@ Objects are the JSON Stripe would send, plus private fields whose names start wi
 ``""`` is the platform itself). ``render`` takes the private fields off. Kinds are Stripe's own ``object`` names.
 """
 
+import secrets
 from typing import Any, cast
 
 import msgspec
@@ -37,15 +38,19 @@ class Modes(msgspec.Struct, forbid_unknown_fields=True):
     """Doubts and tempo, each a switch (``POST /_stripe/modes``); seconds of the sandbox's clock.
 
     ``bank_debit_seconds`` replaces the test account's own time until a bank debit settles; ``api_seconds`` makes every
-    API call that long (which is how a 409 for a key in use is seen); ``account_events`` also sends the v1 snapshot
-    ``account.updated`` for accounts made with v2, of which nobody knows whether Stripe does.
+    API call that long (which is how a 409 for a key in use is seen, and ``lock_timeout`` after ``lock_seconds`` of waiting for
+    another change of the same object); ``account_events`` also sends the v1 snapshot
+    ``account.updated`` for accounts made with v2, of which nobody knows whether Stripe does; ``test_events`` sends live endpoints
+    a test-mode event beside each one of a connected account, as live Connect endpoints hear both.
     """
 
     bank_debit_seconds: float | None = None
     balance_seconds: float = 1.5
     verification_seconds: float = 2.0
     api_seconds: float = 0.0
+    lock_seconds: float = 2.0
     account_events: bool = False
+    test_events: bool = False
     automatic_payouts: bool = True
     redirect_seconds: float = 10.0
 
@@ -76,6 +81,10 @@ class Stripe:
     def id(self, prefix: str, length: int = 24) -> str:
         """A fresh id of Stripe's look: ``id("pi_3")``."""
         return self.world.ids.token(prefix, length)
+
+    def request_id(self) -> str:
+        """A fresh ``req_…`` that leaves no trace in the row of ids: only what changes the world repeats with its seed."""
+        return f"req_{secrets.token_hex(7)}"
 
     @property
     def livemode(self) -> bool:

@@ -76,7 +76,8 @@ class Till:
     # ---- setting up
 
     async def open(self) -> "Till":
-        await self.control("/_config", {"xero": {"redirect_uris": [CALLBACK], "limits": LIFTED}})
+        stripe = {"limits": {"second": None, "live_second": None, "endpoint_second": None}}
+        await self.control("/_config", {"xero": {"redirect_uris": [CALLBACK], "limits": LIFTED}, "stripe": stripe})
         await db.fetch("INSERT INTO merchant (id, legal_name, country) VALUES ($1, $2, 'GB')", self.merchant_id, HARROW)
         await db.fetch("INSERT INTO app_user (id, xero_userid) VALUES ($1, $2)", self.user_id, str(self.user_id))
         await db.fetch("INSERT INTO member (merchant, app_user) VALUES ($1, $2)", self.merchant_id, self.user_id)

@@ -61,7 +61,8 @@ async def platform(sandbox: Sandbox, ears: Ears) -> AsyncIterator[Platform]:
         {"url": f"{ears.url}/own", "secret": OWN_SECRET, "connect": False},
         {"url": f"{ears.url}/thin", "secret": THIN_SECRET, "payload": "thin"},
     ]
-    sandbox.control("POST", "/_config", {"stripe": {"endpoints": endpoints}})
+    limits = {"second": None, "live_second": None, "endpoint_second": None, "concurrent": None}
+    sandbox.control("POST", "/_config", {"stripe": {"endpoints": endpoints, "limits": limits}})
     platform = Platform(sandbox, ears)
     yield platform
     await platform.close()

@@ -1,0 +1,116 @@
+"""Stripe's own limits: requests a second for an account and for an endpoint, changes an hour for one payment intent, locks.
+
+A 429 says why in ``Stripe-Rate-Limited-Reason`` and never when to come back; the official library does not retry it. A
+call made for a connected account counts against that account. Source: docs.stripe.com/rate-limits. The seconds are the
+caller's own (a sandbox whose clock stands still would refuse for ever), the hour is the sandbox's.
+"""
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from litestar.types import HTTPScope
+
+from sandbox.config import StripeLimits
+from sandbox.spoil import Reply
+from sandbox.stripe_errors import StripeError
+from sandbox.stripe_world import Stripe
+
+_ID = re.compile(r"(?<=/)[a-z]{2,6}_[A-Za-z0-9_]+")
+_INTENT = re.compile(r"/stripe/v1/payment_intents/(pi_\w+)")
+_WORDS = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
+_LOCKED = (
+    "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. "
+    "If you see this error intermittently, retry the request. If you see this error frequently and are making multiple "
+    "concurrent requests to a single object, make your requests serially or at a lower rate."
+)
+HOUR = 3600
+
+
+class Limits:
+    """A guard of the gate for everything under the API."""
+
+    prefix = "/stripe/v"
+
+    def __init__(self, stripe: Stripe) -> None:
+        self._stripe = stripe
+        self._seen: dict[str, deque[float]] = {}
+        self._flying: dict[str, int] = {}
+
+    def enter(self, scope: HTTPScope, headers: dict[str, str]) -> Reply | None:
+        """Count a call in, or refuse it."""
+        limits, account = self._stripe.world.config.stripe.limits, _owner(headers)
+        reason = self._exceeded(limits, account, scope)
+        if reason is not None:
+            return self._refuse(reason)
+        self._flying[account] = self._flying.get(account, 0) + 1
+        return None
+
+    def leave(self, scope: HTTPScope, headers: dict[str, str], reply: Reply) -> None:
+        """Count it out."""
+        self._flying[_owner(headers)] -= 1
+
+    def _exceeded(self, limits: StripeLimits, account: str, scope: HTTPScope) -> str | None:
+        if limits.concurrent is not None and self._flying.get(account, 0) >= limits.concurrent:
+            return "global-concurrency"
+        most, now = limits.live_second if self._stripe.livemode else limits.second, time.monotonic()
+        if not self._room(account, most, now, 1):
+            return "global-rate"
+        endpoint = f"{account} {scope['method']} {_ID.sub('{id}', scope['path'])}"
+        if not self._room(endpoint, limits.endpoint_second, now, 1):
+            return "endpoint-rate"
+        changed = _INTENT.match(scope["path"]) if scope["method"] == "POST" else None
+        if changed and not self._room(changed[1], limits.intent_hour, self._stripe.world.clock.timestamp(), HOUR):
+            return "resource-specific"
+        return None
+
+    def _room(self, name: str, most: int | None, now: float, span: float) -> bool:
+        """Whether one more fits into the ``span`` that ends now; counts it when it does."""
+        if most is None:
+            return True
+        seen = self._seen.setdefault(name, deque())
+        while seen and not now - span < seen[0] <= now:
+            seen.popleft()
+        if len(seen) >= most:
+            return False
+        seen.append(now)
+        return True
+
+    def _refuse(self, reason: str) -> Reply:
+        error = StripeError(429, _WORDS, code="rate_limit")
+        headers = [(b"content-type", b"application/json"), (b"stripe-rate-limited-reason", reason.encode())]
+        headers.append((b"request-id", self._stripe.request_id().encode()))
+        return Reply(429, headers, msgspec.json.encode(error.body()))
+
+
+def _owner(headers: dict[str, str]) -> str:
+    return headers.get("stripe-context") or headers.get("stripe-account") or "platform"
+
+
+class Locks:
+    """One change of an object at a time: whoever waits too long for another is refused with ``lock_timeout``."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def on(self, name: str | None, patience: float) -> AsyncIterator[None]:
+        """Hold the object (None: nothing to hold) while the block runs. Raises ``StripeError`` 429."""
+        if name is None:
+            yield
+            return
+        lock = self._held.setdefault(name, asyncio.Lock())
+        try:
+            await asyncio.wait_for(lock.acquire(), patience)
+        except TimeoutError:
+            raise StripeError(429, _LOCKED, code="lock_timeout") from None
+        try:
+            yield
+        finally:
+            lock.release()
+            if not lock.locked():
+                self._held.pop(name, None)
