@@ -60,6 +60,8 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
         way_out=reason.way_out + (f" The reference is {row['reference']}." if row["reason"] == "unclear" else ""),
         can_retry=reason.retry or row["state"] != "parked",
         by_hand=reason.by_hand and row["state"] == "parked",
+        can_overpay=reason.overpay and row["state"] == "parked",
+        can_redate=row["state"] == "parked" and writeback.may_redate(row),
         refund_href=f"/payments/{row['payment']}/refund" if reason.refund and row["state"] == "parked" else "",
     )
 
