@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,24 +53,26 @@ ROOMS = {
     "states": Room("app/core/states", "rooms/test_states rooms/test_states_exact unit/test_core"),
     "ledger": Room(
         "app/books/ledger app/books/payouts",
-        "rooms/test_ledger rooms/test_ledger_exact rooms/test_payments rooms/test_payouts rooms/test_refunds "
-        "rooms/test_money_back properties",
+        "rooms/test_ledger_exact rooms/test_ledger rooms/test_payouts properties/test_books",
     ),
-    "intents": Room(
-        "app/books/intents",
-        "rooms/test_intents_exact rooms/test_writeback rooms/test_writeback_turns rooms/test_payouts rooms/test_money_back "
-        "rooms/test_ways_out",
+    "intents": Room("app/books/intents", "rooms/test_intents_exact"),
+    "outcome": Room(
+        "app/books/writeback/classify app/books/writeback/keys app/books/writeback/outcome app/books/writeback/parked "
+        "app/books/writeback/rows app/books/writeback/verdict app/books/writeback/words",
+        "rooms/test_writeback_exact unit/test_writeback_words",
     ),
     "writeback": Room(
-        "app/books/writeback/*",
-        "rooms/test_writeback rooms/test_writeback_batch rooms/test_writeback_turns rooms/test_writeback_exact "
-        "rooms/test_payouts rooms/test_money_back rooms/test_ways_out unit/test_writeback_words",
+        "app/books/writeback/beside app/books/writeback/paying app/books/writeback/reversals app/books/writeback/search "
+        "app/books/writeback/sending app/books/writeback/twins",
+        "rooms/test_writeback_exact rooms/test_writeback rooms/test_writeback_batch rooms/test_writeback_turns "
+        "rooms/test_payouts rooms/test_money_back",
     ),
 }
 
 
 def main() -> int:
     """Try the rooms that the environment names, one after another."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, nothing is left running
     chosen = os.environ.get("ROOM", "").split() or list(ROOMS)
     with tempfile.TemporaryDirectory() as scratch, _servers(Path(scratch)):
         copy = Path(scratch) / "copy"
