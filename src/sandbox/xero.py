@@ -9,10 +9,13 @@ from sandbox.world import World
 from sandbox.xero_accounting import (
     Kit,
     accounts,
+    attachments,
     bank,
     batch_payments,
     contacts,
+    credit_notes,
     credits,  # noqa: A004 - Xero's word
+    history,
     invoice_parts,
     invoice_writes,
     invoices,
@@ -21,6 +24,7 @@ from sandbox.xero_accounting import (
     settings,
     themes,
     transfers,
+    users,
 )
 from sandbox.xero_call import Door
 from sandbox.xero_documents import Documents
@@ -31,9 +35,10 @@ from sandbox.xero_seed import Seeder
 from sandbox.xero_tokens import Tokens
 from sandbox.xero_webhooks import XeroWebhooks
 
-SETTINGS = (settings, accounts, themes, payment_services, contacts)
-MONEY = (invoices, invoice_writes, invoice_parts, payments, batch_payments, bank, transfers, credits)
-NOUNS = (*SETTINGS, *MONEY)
+SETTINGS = (settings, users, accounts, themes, payment_services, contacts)
+MONEY = (invoices, invoice_writes, invoice_parts, payments, batch_payments, bank, transfers, credits, credit_notes)
+PAPERS = (history, attachments)
+NOUNS = (*SETTINGS, *MONEY, *PAPERS)
 
 
 def make_kit(world: World) -> tuple[Kit, Tokens]:

@@ -12,8 +12,8 @@ from litestar.exceptions import HTTPException
 
 from sandbox.store import Obj
 from sandbox.xero_accounting import Kit
-from sandbox.xero_accounting.credits import save_note
-from sandbox.xero_accounting.invoice_parts import note_history
+from sandbox.xero_accounting.credit_notes import save_note
+from sandbox.xero_accounting.history import note_history
 from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import totals
 from sandbox.xero_seed import blank_invoice

@@ -51,7 +51,7 @@ class Documents:
             "IsDiscounted": any(line.get("discount") for line in row["lines"]),
         }
         if not summary:
-            wire["HasAttachments"] = bool(self._world.store.by("xero.attachment", "owner", row["id"]))
+            wire["HasAttachments"] = self.has_files(row)
         wire |= {"HasErrors": False, "Contact": self.contact_summary(row["contact"], full=single)}
         wire |= self._optional(row)
         wire |= {**dated(row), "Status": row["status"], "LineAmountTypes": row["line_amount_types"]}
@@ -152,7 +152,7 @@ class Documents:
         }
         if row["currency"]:
             wire["DefaultCurrency"] = row["currency"]
-        return {**wire, "HasAttachments": False, "HasValidationErrors": False}
+        return {**wire, "HasAttachments": self.has_files(row), "HasValidationErrors": False}
 
     def account(self, row: Obj) -> Wire:
         """An account; bank accounts carry their currency, system accounts their role."""
@@ -166,7 +166,7 @@ class Documents:
             wire["BankAccountType"] = ""
         if row["system"]:
             wire["SystemAccount"] = row["system"]
-        wire |= {"ReportingCode": "", "HasAttachments": False, "UpdatedDateUTC": instant(row["updated"])}
+        wire |= {"ReportingCode": "", "HasAttachments": self.has_files(row), "UpdatedDateUTC": instant(row["updated"])}
         return {**wire, "AddToWatchlist": False}
 
     def payment(self, row: Obj) -> Wire:
@@ -229,8 +229,10 @@ class Documents:
             "xero.prepayment": {"PrepaymentID": row["id"]},
         }
         allocations = self._world.store.by("xero.allocation", "source", row["id"])
+        paid_on = {"FullyPaidOnDate": day(row["fully_paid_on"])} if row.get("fully_paid_on") else {}
         return {
             **ids[kind],
+            "ID": row["id"],
             "Type": row["type"],
             "Status": row["status"],
             "Reference": row["reference"],
@@ -247,7 +249,8 @@ class Documents:
             "RemainingCredit": money(self._ledger.remaining(row)),
             "Allocations": [self.allocation(item) for item in allocations],
             "Payments": [self.embedded_payment(p) for p in self._ledger.payments(row["id"])],
-            "HasAttachments": False,
+            "HasAttachments": self.has_files(row),
+            **(paid_on if kind == "xero.creditnote" else {}),
         }
 
     def allocation(self, row: Obj) -> Wire:
@@ -262,9 +265,13 @@ class Documents:
             "IsDeleted": False,
         }
 
+    def has_files(self, row: Obj) -> bool:
+        """Whether anything is attached to a document."""
+        return bool(self._world.store.by("xero.attachment", "owner", row["id"]))
+
     def attachment(self, row: Obj) -> Wire:
         """An attachment's description."""
-        path = f"/xero/api/api.xro/2.0/Invoices/{row['owner']}/Attachments/{row['file_name']}"
+        path = f"/xero/api/api.xro/2.0/{row.get('noun', 'Invoices')}/{row['owner']}/Attachments/{row['file_name']}"
         return {
             "AttachmentID": row["id"],
             "FileName": row["file_name"],

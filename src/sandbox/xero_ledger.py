@@ -71,7 +71,9 @@ class Ledger:
         return int(row["total"]) - self.paid(row) - self.credited(row)
 
     def remaining(self, row: Obj) -> int:
-        """RemainingCredit of a credit note, overpayment or prepayment: allocations and refunds lower it."""
+        """RemainingCredit of a credit note, overpayment or prepayment: allocations and refunds lower it; none when void."""
+        if row["status"] in ("VOIDED", "DELETED"):
+            return 0
         used = sum(int(a["amount"]) for a in self._world.store.by("xero.allocation", "source", row["id"]))
         return int(row["total"]) - used - self.paid(row)
 
@@ -124,6 +126,14 @@ class Ledger:
         self.settle(kind, source)
         self.settle("xero.invoice", invoice)
         return row
+
+    def unallocate(self, row: Obj) -> None:
+        """Take an applied credit back; both documents open again."""
+        self._world.store.delete("xero.allocation", row["id"])
+        for kind, id in ((row["source_kind"], row["source"]), ("xero.invoice", row["invoice"])):
+            document = self._world.store.get(kind, id)
+            if document is not None:
+                self.settle(kind, document)
 
     def today(self, organisation: Obj) -> str:
         """The calendar day in the organisation's zone."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 API, ACCOUNTING = "/xero/api/", "api.xro/2.0/"
 _NOUNS = (
     "Accounts BankTransactions BankTransfers BatchPayments BrandingThemes Contacts CreditNotes Currencies Invoices "
-    "Organisation Overpayments Payments PaymentServices Prepayments TaxRates"
+    "InvoiceReminders Organisation Overpayments Payments PaymentServices Prepayments TaxRates Users"
 ).split()
-_PARTS = "Actions Allocations Attachments Email History OnlineInvoice PaymentServices pdf".split()
+_PARTS = "Actions Allocations Attachments Email History OnlineInvoice PaymentServices Settings pdf".split()
 _KNOWN = {word.lower(): word for word in (*_NOUNS, *_PARTS)}
-_SINGLE = "Organisation"
+_SINGLE = ("Organisation", "InvoiceReminders")
 
 
 def spelled(path: str) -> str:
@@ -20,9 +20,9 @@ def spelled(path: str) -> str:
     if rest[: len(ACCOUNTING)].lower() != ACCOUNTING:
         return API + _word("connections", rest)
     words = rest[len(ACCOUNTING) :].split("/")
-    # Nouns and ids take turns, but for Organisation/Actions.
+    # Nouns and ids take turns, but for Organisation/Actions and InvoiceReminders/Settings.
     first = _KNOWN.get(words[0].lower(), words[0])
-    even = [_KNOWN.get(w.lower(), w) if n % 2 == 0 or first == _SINGLE else w for n, w in enumerate(words)]
+    even = [_KNOWN.get(w.lower(), w) if n % 2 == 0 or first in _SINGLE else w for n, w in enumerate(words)]
     return API + ACCOUNTING + "/".join(even)
 
 

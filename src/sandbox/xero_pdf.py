@@ -9,16 +9,16 @@ _FONT = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding
 LINES_SHOWN = 24
 
 
-def invoice_pdf(organisation: Obj, contact: Obj, invoice: Obj, due: int) -> bytes:
-    """The invoice on one page; amounts in cents."""
+def invoice_pdf(organisation: Obj, contact: Obj, invoice: Obj, due: int, title: str = "TAX INVOICE") -> bytes:
+    """An invoice or credit note on one page, with what is left of it; amounts in cents."""
     currency = invoice["currency"]
     rows = [
-        (60, 780, "F2", 20, "TAX INVOICE"),
+        (60, 780, "F2", 20, title),
         (60, 750, "F1", 11, contact["name"]),
         (360, 780, "F2", 11, organisation["name"]),
-        (360, 750, "F1", 10, f"Invoice number {invoice['number']}"),
-        (360, 735, "F1", 10, f"Invoice date {invoice['date']}"),
-        (360, 720, "F1", 10, f"Due date {invoice['due'] or ''}"),
+        (360, 750, "F1", 10, f"Number {invoice['number']}"),
+        (360, 735, "F1", 10, f"Date {invoice['date']}"),
+        (360, 720, "F1", 10, f"Due date {invoice.get('due') or ''}"),
         (360, 705, "F1", 10, f"Reference {invoice['reference']}"),
     ]
     at = 650
@@ -28,7 +28,10 @@ def invoice_pdf(organisation: Obj, contact: Obj, invoice: Obj, due: int) -> byte
     for words, cents in (("Subtotal", "subtotal"), ("Tax", "tax"), (f"Total {currency}", "total")):
         at -= 18
         rows += [(360, at, "F1", 10, words), (460, at, "F1", 10, _amount(invoice[cents]))]
-    rows += [(360, at - 22, "F2", 12, f"Amount due {currency}"), (490, at - 22, "F2", 12, _amount(due))]
+    rows += [
+        (360, at - 22, "F2", 12, f"{'Amount due' if 'due' in invoice else 'Credit left'} {currency}"),
+        (490, at - 22, "F2", 12, _amount(due)),
+    ]
     return _document("\n".join(_text(*row) for row in rows).encode("cp1252", "replace"))
 
 

@@ -95,6 +95,11 @@ def invalid(elements: list[dict[str, Any]]) -> XeroProblem:
     return XeroProblem(400, body, "; ".join(texts) or "validation")
 
 
+def refuse(*texts: str) -> XeroProblem:
+    """400 ValidationException for a request whose element need not be echoed."""
+    return invalid([{"ValidationErrors": [{"Message": text} for text in texts]}])
+
+
 def bad_query(message: str) -> XeroProblem:
     """400 QueryParseException: a ``where`` or ``order`` Xero does not take."""
     return XeroProblem(400, {"ErrorNumber": 16, "Type": "QueryParseException", "Message": message}, message)

@@ -17,14 +17,15 @@ from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.batches import batch
 from sandbox.xero_accounting.contacts import save_contact
 from sandbox.xero_accounting.queries import modified_since, page, searchable
-from sandbox.xero_call import Call, elements_of
+from sandbox.xero_call import Call
 from sandbox.xero_lines import LineProblem, read_line, totals
-from sandbox.xero_refusals import Answer, Web, invalid, not_found
+from sandbox.xero_refusals import Answer, Web, not_found
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import day, day_string, instant, money, read_day
 
 SCOPE = "accounting.banktransactions"
 TYPES = ("SPEND", "RECEIVE", "RECEIVE-OVERPAYMENT", "RECEIVE-PREPAYMENT")
+CANNOT_EDIT = "This bank transaction cannot be edited"
 CREDITS = {"RECEIVE-OVERPAYMENT": "xero.overpayment", "RECEIVE-PREPAYMENT": "xero.prepayment"}
 FIELDS: dict[str, Field] = {
     "banktransactionid": lambda row: row["id"],
@@ -59,7 +60,11 @@ def _transaction(kit: Kit, row: Obj) -> dict[str, Any]:
     wire |= {"Date": day(row["date"]), "DateString": day_string(row["date"]), "Reference": row["reference"]}
     wire |= {"LineAmountTypes": row["line_amount_types"], "LineItems": [kit.documents.line(x, 2) for x in row["lines"]]}
     wire |= {"SubTotal": money(row["subtotal"]), "TotalTax": money(row["tax"]), "Total": money(row["total"])}
-    wire |= {"CurrencyCode": row["currency"], "UpdatedDateUTC": instant(row["updated"]), "HasAttachments": False}
+    wire |= {
+        "CurrencyCode": row["currency"],
+        "UpdatedDateUTC": instant(row["updated"]),
+        "HasAttachments": kit.documents.has_files(row),
+    }
     for name, field in (("OverpaymentID", "overpayment"), ("PrepaymentID", "prepayment"), ("Url", "url")):
         if row.get(field):
             wire[name] = row[field]
@@ -116,6 +121,7 @@ def _lines(call: Call, wire: dict[str, Any], errors: list[str]) -> tuple[list[Ob
         return [], kind
     rates = {row["type"]: Decimal(row["rate"]) for row in call.rows("xero.taxrate")}
     codes = {row["code"]: row for row in call.rows("xero.account") if row["status"] == "ACTIVE"}
+    receivable = next((code for code, row in codes.items() if row["system"] == "DEBTORS"), None)
     lines = []
     for item in items:
         code = item.get("AccountCode")
@@ -124,21 +130,69 @@ def _lines(call: Call, wire: dict[str, Any], errors: list[str]) -> tuple[list[Ob
             continue
         try:
             default = codes[code]["tax_type"] if code in codes else "NONE"
-            lines.append(read_line(item, kind, rates, default, call.world.ids.uuid))
+            line = read_line(item, kind, rates, default, call.world.ids.uuid)
+            if Decimal(line["quantity"]) <= 0 or Decimal(line["unit"]) == 0:
+                raise LineProblem("A line needs a quantity greater than zero and a unit amount")
+            # An overpayment's line is coded by Xero itself, to accounts receivable.
+            lines.append({**line, "account": receivable} if wire.get("Type") == "RECEIVE-OVERPAYMENT" else line)
         except (LineProblem, ValueError) as problem:
             errors.append(str(problem))
     return lines, kind
 
 
-def _create(kit: Kit, call: Call, body: Any) -> Answer:
-    def post_(values: Obj) -> dict[str, Any]:
-        id = call.world.ids.uuid()
-        row = {"id": id, "tenant": call.tenant, "status": "AUTHORISED", "reconciled": False, **values}
-        if row["type"] in CREDITS:
-            row[CREDITS[row["type"]].removeprefix("xero.")] = _credit(kit, call, row)
-        return _transaction(kit, kit.ledger.touch("xero.banktransaction", row))
+def _save(kit: Kit, call: Call, body: Any, *, creating: bool, id: str | None = None) -> Answer:
+    def check(wire: dict[str, Any]) -> tuple[list[str], Obj]:
+        key = id or (None if creating else wire.get("BankTransactionID"))
+        if key is None:
+            return _read(kit, call, wire)
+        row = call.mine("xero.banktransaction", str(key))
+        return _read_change(kit, call, row, wire) if row is not None else (["Bank transaction could not be found"], {})
 
-    return batch(call, body, "BankTransactions", "BankTransactionID", lambda wire: _read(kit, call, wire), post_)
+    def make(values: Obj) -> dict[str, Any]:
+        return _transaction(kit, _change(kit, values) if "id" in values else _post(kit, call, values))
+
+    if id is not None and call.mine("xero.banktransaction", id) is None:
+        raise not_found("no such bank transaction")
+    return batch(call, body, "BankTransactions", "BankTransactionID", check, make)
+
+
+def _post(kit: Kit, call: Call, values: Obj) -> Obj:
+    id = call.world.ids.uuid()
+    row = {"id": id, "tenant": call.tenant, "status": "AUTHORISED", "reconciled": False, **values}
+    if row["type"] in CREDITS:
+        row[CREDITS[row["type"]].removeprefix("xero.")] = _credit(kit, call, row)
+    return kit.ledger.touch("xero.banktransaction", row)
+
+
+def _change(kit: Kit, values: Obj) -> Obj:
+    row = kit.world.store.get("xero.banktransaction", values["id"]) or {}
+    row |= values
+    return kit.ledger.touch("xero.banktransaction", row)
+
+
+def _read_change(kit: Kit, call: Call, row: Obj, wire: dict[str, Any]) -> tuple[list[str], Obj]:
+    """Deleted, or edited: until it is reconciled, and never one that made a credit."""
+    locked = call.locked(row["date"])
+    if row["status"] == "DELETED" or row["type"] in CREDITS or row["reconciled"]:
+        return [CANNOT_EDIT], {}
+    if locked is not None:
+        return [locked], {}
+    if wire.get("Status") == "DELETED":
+        return [], {"id": row["id"], "status": "DELETED"}
+    whole = {
+        "Type": row["type"],
+        "BankAccount": {"AccountID": row["account"]},
+        "Contact": {"ContactID": row["contact"]},
+        "Date": row["date"],
+        "Reference": row["reference"],
+        "Url": row["url"],
+        "LineAmountTypes": row["line_amount_types"],
+        "LineItems": [kit.documents.line(line) for line in row["lines"]],
+    }
+    errors, values = _read(kit, call, {**whole, **wire})
+    if wire.get("Type", row["type"]) != row["type"]:
+        errors.append(CANNOT_EDIT)
+    return errors, {**values, "id": row["id"]}
 
 
 def _credit(kit: Kit, call: Call, transaction: Obj) -> str:
@@ -147,22 +201,6 @@ def _credit(kit: Kit, call: Call, transaction: Obj) -> str:
     row = {name: transaction[name] for name in names}
     row |= {"id": call.world.ids.uuid(), "status": "AUTHORISED", "rate": "1", "currency": transaction["currency"]}
     return str(kit.ledger.settle(kind, row, "CREATE")["id"])
-
-
-def _delete(kit: Kit, call: Call, id: str, body: Any) -> Answer:
-    row = call.mine("xero.banktransaction", id)
-    if row is None:
-        raise not_found("no such bank transaction")
-    wire = elements_of(body, "BankTransactions")[0]
-    errors = []
-    if wire.get("Status") != "DELETED" or row["status"] == "DELETED" or row["type"] in CREDITS or row["reconciled"]:
-        errors.append("This bank transaction cannot be edited")
-    locked = call.locked(row["date"])
-    errors += [locked] if locked is not None else []
-    if errors:
-        raise invalid([{**wire, "BankTransactionID": id, "ValidationErrors": [{"Message": text} for text in errors]}])
-    row["status"] = "DELETED"
-    return call.answer("BankTransactions", [_transaction(kit, kit.ledger.touch("xero.banktransaction", row))])
 
 
 def _list(kit: Kit, call: Call) -> Answer:
@@ -193,14 +231,14 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
 
     @put(f"{API}/BankTransactions")
     async def create(request: Web) -> Answer:
-        return await kit.door.write(request, SCOPE, lambda call, body: _create(kit, call, body))
+        return await kit.door.write(request, SCOPE, lambda call, body: _save(kit, call, body, creating=True))
 
     @post(f"{API}/BankTransactions", status_code=200)
-    async def create_too(request: Web) -> Answer:
-        return await kit.door.write(request, SCOPE, lambda call, body: _create(kit, call, body))
+    async def create_or_update(request: Web) -> Answer:
+        return await kit.door.write(request, SCOPE, lambda call, body: _save(kit, call, body, creating=False))
 
     @post(f"{API}/BankTransactions/{{id:str}}", status_code=200)
-    async def delete(request: Web, id: str) -> Answer:
-        return await kit.door.write(request, SCOPE, lambda call, body: _delete(kit, call, id, body))
+    async def update(request: Web, id: str) -> Answer:
+        return await kit.door.write(request, SCOPE, lambda call, body: _save(kit, call, body, creating=False, id=id))
 
-    return [transactions, transaction, create, create_too, delete]
+    return [transactions, transaction, create, create_or_update, update]

@@ -33,7 +33,11 @@ EDITABLE_WHEN_PAID = {"InvoiceID", "Reference", "DueDate", "InvoiceNumber", "Bra
     "SentToContact",
     "Status",
     "Type",
+    "LineItems",
 }
+# Of a line only words and coding may still change.
+FIXED_WHEN_PAID = ("quantity", "unit", "amount", "tax", "tax_type", "discount")
+LIMIT_REACHED = "You have reached the limit of invoices you can approve"
 # As reported of the real Xero; the flags its own SDKs add to every object they send are taken and not read.
 UNRECOGNISED = {"StatusAttributeString"}
 NOT_READ = {"HasErrors", "HasAttachments", "IsDiscounted", "ValidationErrors", "Warnings"}
@@ -45,7 +49,8 @@ def plan(kit: Kit, call: Call, wire: dict[str, Any], *, creating: bool, key: str
     for name in sorted(UNRECOGNISED & set(wire)):
         raise Refusal(f"The element '{name}' was not recognised")
     row = _addressed(call, wire, key)
-    if row is None:
+    # A deleted draft's number is free for a new invoice; addressed by it, an update meets the deleted one.
+    if row is None or (creating and row["status"] == "DELETED"):
         return _plan_new(kit, call, wire)
     if creating:
         raise Refusal("Invoice # must be unique.")
@@ -64,7 +69,7 @@ def _addressed(call: Call, wire: dict[str, Any], key: str | None) -> Obj | None:
     if not number or wire.get("Type", "ACCREC") != "ACCREC":
         return None
     found = call.world.store.by("xero.invoice", "number", (call.tenant, "ACCREC", str(number)))
-    return next((row for row in found if row["status"] != "DELETED"), None)
+    return next((row for row in found if row["status"] != "DELETED"), found[0] if found else None)
 
 
 def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
@@ -83,13 +88,15 @@ def _plan_new(kit: Kit, call: Call, wire: dict[str, Any]) -> Change:
     locked = call.locked(str(changes.get("date", row["date"])))
     if locked is not None:
         raise Refusal(locked)
+    _check_approvals(call, row, status)
 
     def apply() -> Obj:
         row.update(changes)
+        _count_approval(call, row, status)
         row["id"] = call.world.ids.uuid()
         row["number"] = row["number"] or next_number(call)
         row["status"] = status
-        row["contact"] = contact or save_contact(kit, call, None, wire["Contact"])["id"]
+        row["contact"] = _tell_contact(kit, call, contact, wire["Contact"])
         return kit.ledger.settle("xero.invoice", row, "CREATE")
 
     return apply
@@ -113,22 +120,58 @@ def _plan_change(kit: Kit, call: Call, row: Obj, wire: dict[str, Any]) -> Change
     changes = read_fields(call, row, wire)
     if wire.get("Contact") and wire["Contact"].get("ContactID"):
         changes["contact"] = contact_id(call, wire)
+        if changes["contact"] != row["contact"] and kit.ledger.credited(row):
+            raise Refusal(HAS_PAYMENT)
+    if applied and "lines" in changes and not _same_amounts(row["lines"], changes["lines"]):
+        raise Refusal(HAS_PAYMENT)
     if "SentToContact" in wire:
         if row["status"] not in ("AUTHORISED", "PAID"):
             raise Refusal("SentToContact can only be set on approved invoices")
         changes["sent"] = bool(wire["SentToContact"])
     check_complete({**row, **changes}, status)
+    _check_approvals(call, row, status)
     # Xero does not move UpdatedDateUTC for these on documents with money applied, and says so.
     quiet = applied and set(changes) <= {"due", "sent"} and status == row["status"]
 
     def apply() -> Obj:
         row.update(changes)
+        _count_approval(call, row, status)
+        if "contact" in changes:
+            _tell_contact(kit, call, changes["contact"], wire["Contact"])
         row["status"] = status
         if quiet:
             return call.world.store.put("xero.invoice", row["id"], row)
         return kit.ledger.settle("xero.invoice", row)
 
     return apply
+
+
+def _tell_contact(kit: Kit, call: Call, id: str | None, wire: dict[str, Any]) -> str:
+    """The contact's id, made when new; details sent along change the contact, and persons left out are gone."""
+    row = call.world.store.get("xero.contact", id)
+    if row is None or set(wire) & {"FirstName", "LastName", "EmailAddress", "ContactPersons"}:
+        row = save_contact(kit, call, row, wire)
+    return str(row["id"])
+
+
+def _same_amounts(before: list[Obj], after: list[Obj]) -> bool:
+    def amounts(lines: list[Obj]) -> list[list[Any]]:
+        return [[line[name] for name in FIXED_WHEN_PAID] for line in lines]
+
+    return amounts(before) == amounts(after)
+
+
+def _check_approvals(call: Call, row: Obj, status: str) -> None:
+    """A small plan approves so many invoices a month."""
+    if status == "AUTHORISED" != row["status"] and call.organisation.get("approvals") == 0:
+        raise Refusal(LIMIT_REACHED)
+
+
+def _count_approval(call: Call, row: Obj, status: str) -> None:
+    left = call.organisation.get("approvals")
+    if left and status == "AUTHORISED" != row["status"]:
+        call.organisation["approvals"] = left - 1
+        call.world.store.put("xero.organisation", call.tenant, call.organisation)
 
 
 def _check_may_change(call: Call, row: Obj, wire: dict[str, Any], status: str, *, applied: bool) -> None:

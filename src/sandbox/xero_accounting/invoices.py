@@ -96,10 +96,10 @@ def find_invoice(call: Call, key: str) -> Obj:
     return row
 
 
-def pdf_answer(call: Call, kit: Kit, row: Obj) -> Answer:
-    """The invoice as Xero prints it: without any code of ours on it."""
+def pdf_answer(call: Call, row: Obj, left: int, title: str = "TAX INVOICE") -> Answer:
+    """The document as Xero prints it, with what is left of it: without any code of ours on it."""
     contact = call.world.store.get("xero.contact", row["contact"]) or {"name": ""}
-    content = invoice_pdf(call.organisation, contact, row, kit.ledger.due(row))
+    content = invoice_pdf(call.organisation, contact, row, left, title)
     return Response(content, media_type="application/pdf")
 
 
@@ -115,13 +115,17 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
         def act(call: Call) -> Answer:
             row = find_invoice(call, key)
             if "application/pdf" in request.headers.get("accept", ""):
-                return pdf_answer(call, kit, row)
+                return pdf_answer(call, row, kit.ledger.due(row))
             return call.answer("Invoices", [kit.documents.invoice(row, places=unit_places(call))])
 
         return kit.door.read(request, SCOPE, act)
 
     @get(f"{API}/Invoices/{{key:str}}/pdf")
     async def pdf(request: Web, key: str) -> Answer:
-        return kit.door.read(request, SCOPE, lambda call: pdf_answer(call, kit, find_invoice(call, key)))
+        def act(call: Call) -> Answer:
+            row = find_invoice(call, key)
+            return pdf_answer(call, row, kit.ledger.due(row))
+
+        return kit.door.read(request, SCOPE, act)
 
     return [invoices, invoice, pdf]

@@ -180,7 +180,7 @@ def _rate(given: Any) -> Decimal | None:
 def _type(kind: str, target: Obj) -> str:
     if kind == "xero.invoice":
         return "ACCRECPAYMENT" if target["type"] == "ACCREC" else "ACCPAYPAYMENT"
-    return REFUND_TYPES[kind]
+    return "APCREDITPAYMENT" if target["type"] == "ACCPAYCREDIT" else REFUND_TYPES[kind]
 
 
 def echo(wire: dict[str, Any], errors: list[str]) -> dict[str, Any]:

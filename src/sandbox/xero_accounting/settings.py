@@ -10,19 +10,21 @@ from litestar.types import ControllerRouterHandler
 from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_call import Call
-from sandbox.xero_refusals import Answer, Web
+from sandbox.xero_refusals import Answer, Web, not_found
 from sandbox.xero_wire import day, fixed, instant
 
 VERSIONS = {"GB": "UK", "NZ": "NZ", "AU": "AU"}
-ACTIONS = {
-    "AttachFilesIntoAccount": "ALLOWED",
-    "AttachFilesIntoInvoice": "ALLOWED",
-    "CreateApprovedInvoice": "ALLOWED",
-    "CreateContact": "ALLOWED",
-    "CreateInvoicePayment": "ALLOWED",
-    "CreateSpendMoneyTransaction": "ALLOWED",
-    "EditApprovedInvoice": "ALLOWED",
-    "UseMulticurrency": "ALLOWED",
+ACTIONS = (
+    "CreateApprovedInvoice CreateDraftPurchaseOrder CreateApprovedBill AttachFilesIntoInvoice UseMulticurrency "
+    "CreateDraftInvoice CreateRepeatingInvoice CreateRepeatingBill CreateSentQuote CreateInvoicePayment "
+    "CreateApprovedPurchaseOrder CreateDraftQuote CreateDraftBill"
+).split()
+CURRENCY_NAMES = {
+    "GBP": "British Pound",
+    "EUR": "Euro",
+    "NZD": "New Zealand Dollar",
+    "AUD": "Australian Dollar",
+    "USD": "United States Dollar",
 }
 
 
@@ -95,8 +97,13 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
 
     @get(f"{API}/Organisation/Actions")
     async def actions(request: Web) -> Answer:
-        rows = [{"Name": name, "Status": status} for name, status in ACTIONS.items()]
-        return kit.door.read(request, scope, lambda call: call.answer("Actions", rows))
+        def act(call: Call) -> Answer:
+            barred = {"UseMulticurrency"} if len(call.rows("xero.currency")) < 2 else set()
+            barred |= {"CreateApprovedInvoice"} if call.organisation.get("approvals") == 0 else set()
+            rows = [{"Name": name, "Status": "NOT-ALLOWED" if name in barred else "ALLOWED"} for name in ACTIONS]
+            return call.answer("Actions", rows)
+
+        return kit.door.read(request, scope, act)
 
     @get(f"{API}/TaxRates")
     async def tax_rates(request: Web) -> Answer:
@@ -108,9 +115,22 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
     @get(f"{API}/Currencies")
     async def currencies(request: Web) -> Answer:
         def act(call: Call) -> Answer:
-            rows = [{"Code": row["code"], "Description": row["code"]} for row in call.rows("xero.currency")]
+            rows = [
+                {"Code": row["code"], "Description": CURRENCY_NAMES.get(row["code"], row["code"])}
+                for row in call.rows("xero.currency")
+            ]
             return call.answer("Currencies", rows)
 
         return kit.door.read(request, scope, act)
 
-    return [organisation, actions, tax_rates, currencies]
+    @get(f"{API}/TaxRates/{{tax_type:str}}")
+    async def tax_rate(request: Web, tax_type: str) -> Answer:
+        def act(call: Call) -> Answer:
+            rows = [_tax_rate(row) for row in call.rows("xero.taxrate") if row["type"] == tax_type]
+            if not rows:
+                raise not_found("no such tax rate")
+            return call.answer("TaxRates", rows)
+
+        return kit.door.read(request, scope, act)
+
+    return [organisation, actions, tax_rates, tax_rate, currencies]

@@ -11,10 +11,18 @@ from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.bank import SCOPE, bank_account
 from sandbox.xero_accounting.batches import batch
-from sandbox.xero_accounting.queries import modified_since
+from sandbox.xero_accounting.queries import modified_since, searchable
 from sandbox.xero_call import Call, elements_of
-from sandbox.xero_refusals import Answer, Web, invalid
+from sandbox.xero_refusals import Answer, Web, invalid, not_found
+from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import cents, day, day_string, fixed, instant, money, read_day
+
+FIELDS: dict[str, Field] = {
+    "banktransferid": lambda row: row["id"],
+    "date": lambda row: row["date"],
+    "amount": lambda row: money(row["amount"]),
+    "reference": lambda row: row["reference"],
+}
 
 
 def _transfer(kit: Kit, row: Obj) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def _transfer(kit: Kit, row: Obj) -> dict[str, Any]:
         "CreatedDateUTC": instant(row["created"]),
         "FromIsReconciled": False,
         "ToIsReconciled": False,
-        "HasAttachments": False,
+        "HasAttachments": kit.documents.has_files(row),
     }
 
 
@@ -72,15 +80,30 @@ def _create_transfer(kit: Kit, call: Call, body: Any) -> Answer:
     return batch(call, body, "BankTransfers", "BankTransferID", lambda wire: _read_transfer(kit, call, wire), make)
 
 
-def _delete_transfers(kit: Kit, call: Call, body: Any) -> Answer:
-    rows = []
+def _delete_transfers(kit: Kit, call: Call, body: Any, id: str | None = None) -> Answer:
+    """All of them or none: a transfer can only be deleted, and not in a locked period."""
+    found: list[Obj] = []
     for wire in elements_of(body, "BankTransfers"):
-        row = call.mine("xero.banktransfer", str(wire.get("BankTransferID")))
-        if row is None or wire.get("Status") != "DELETED" or row["status"] == "DELETED":
-            raise invalid([{**wire, "ValidationErrors": [{"Message": "The bank transfer cannot be edited"}]}])
+        row = call.mine("xero.banktransfer", id or str(wire.get("BankTransferID")))
+        errors = ["The bank transfer cannot be edited"]
+        if row is not None and wire.get("Status") == "DELETED" and row["status"] != "DELETED" and row not in found:
+            found.append(row)
+            locked = call.locked(row["date"])
+            errors = [locked] if locked is not None else []
+        if errors:
+            raise invalid([{**wire, "ValidationErrors": [{"Message": text} for text in errors]}])
+    for row in found:
         row["status"] = "DELETED"
-        rows.append(_transfer(kit, kit.ledger.touch("xero.banktransfer", row)))
-    return call.answer("BankTransfers", rows)
+        kit.ledger.touch("xero.banktransfer", row)
+    return call.answer("BankTransfers", [_transfer(kit, row) for row in found])
+
+
+def _list(kit: Kit, call: Call) -> Answer:
+    test = where(call.param("where"), FIELDS)
+    rows = [row for row in searchable(call, modified_since(call, call.rows("xero.banktransfer"))) if test(row)]
+    rows = [row for row in rows if row["status"] != "DELETED" or call.flag("includeDeleted")]
+    rows = order(rows, call.param("order"), FIELDS, lambda row: (row["created"], row["id"]))
+    return call.answer("BankTransfers", [_transfer(kit, row) for row in rows])
 
 
 def routes(kit: Kit) -> list[ControllerRouterHandler]:
@@ -88,10 +111,15 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
 
     @get(f"{API}/BankTransfers")
     async def transfers(request: Web) -> Answer:
+        return kit.door.read(request, SCOPE, lambda call: _list(kit, call))
+
+    @get(f"{API}/BankTransfers/{{id:str}}")
+    async def transfer(request: Web, id: str) -> Answer:
         def act(call: Call) -> Answer:
-            rows = modified_since(call, call.rows("xero.banktransfer"))
-            rows = [row for row in rows if row["status"] != "DELETED" or call.flag("includeDeleted")]
-            return call.answer("BankTransfers", [_transfer(kit, row) for row in rows])
+            row = call.mine("xero.banktransfer", id)
+            if row is None:
+                raise not_found("no such bank transfer")
+            return call.answer("BankTransfers", [_transfer(kit, row)])
 
         return kit.door.read(request, SCOPE, act)
 
@@ -103,4 +131,13 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
     async def delete_transfers(request: Web) -> Answer:
         return await kit.door.write(request, SCOPE, lambda call, body: _delete_transfers(kit, call, body))
 
-    return [transfers, create_transfer, delete_transfers]
+    @post(f"{API}/BankTransfers/{{id:str}}", status_code=200)
+    async def delete_transfer(request: Web, id: str) -> Answer:
+        def act(call: Call, body: Any) -> Answer:
+            if call.mine("xero.banktransfer", id) is None:
+                raise not_found("no such bank transfer")
+            return _delete_transfers(kit, call, body, id)
+
+        return await kit.door.write(request, SCOPE, act)
+
+    return [transfers, transfer, create_transfer, delete_transfers, delete_transfer]
