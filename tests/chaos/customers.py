@@ -38,10 +38,10 @@ def open_shop(fleet: Fleet, payments: int, rng: Random) -> list[Invoice]:
     hannah = Merchant(fleet.url).set_up(HARROW)
     for organisation in list(ORGANISATIONS.values())[1:]:
         hannah.connect(organisation)
-    numbers = [_new_invoice(fleet, key) for _ in range(_each(payments)) for key in ORGANISATIONS]
     invoices = []
-    for number in numbers:
+    for key in list(ORGANISATIONS) * _each(payments):
         fleet.lift_limits()
+        number = _new_invoice(fleet, key)
         invoices.append(Invoice(number, hannah.pay_link(number)))
     for place in range(payments):
         invoices[place % len(invoices)].amounts.append(f"{10 + place}.{rng.randrange(100):02d}")
