@@ -34,6 +34,10 @@ async def start(clients: Clients, found: Found, amount: Money) -> str:
     def build(attempt_id: UUID, expires: datetime) -> dict[str, Any]:
         return _params(clients, found, amount, attempt_id, int(expires.timestamp()))
 
+    def ours(params: dict[str, Any]) -> bool:
+        """Nobody is sent back to another's view: the short one must not lead to the whole one."""
+        return bool(params["cancel_url"] == _back(clients, found, "?cancelled=1"))
+
     attempt = await attempts.open_attempt(
         clients,
         merchant_id=found.invoice["merchant"],
@@ -42,6 +46,7 @@ async def start(clients: Clients, found: Found, amount: Money) -> str:
         stripe_account_id=found.merchant["stripe_account_id"],
         amount=amount,
         build=build,
+        joins=ours,
     )
     return str(attempt["session_url"])
 
@@ -76,7 +81,6 @@ async def expire_stale(clients: Clients, invoice_id: UUID) -> None:
 
 def _params(clients: Clients, found: Found, amount: Money, attempt_id: UUID, expires_at: int) -> dict[str, Any]:
     number = found.invoice["number"]
-    back = f"{clients.settings.base_url}/p/{found.token}"
     reference = {"payportal_attempt": str(attempt_id), "invoice": number[:200]}
     intent: dict[str, Any] = {"description": f"Invoice {number}"[:500], "metadata": reference}
     if suffix := descriptor(number):
@@ -95,10 +99,14 @@ def _params(clients: Clients, found: Found, amount: Money, attempt_id: UUID, exp
         "payment_intent_data": intent,
         "adaptive_pricing": {"enabled": False},
         "branding_settings": _branding(found.merchant),
-        "success_url": f"{back}/return?cs={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{back}?cancelled=1",
+        "success_url": _back(clients, found, "/return?cs={CHECKOUT_SESSION_ID}"),
+        "cancel_url": _back(clients, found, "?cancelled=1"),
         "expires_at": expires_at,
     }  # fmt: skip
+
+
+def _back(clients: Clients, found: Found, rest: str) -> str:
+    return f"{clients.settings.base_url}/p/{found.token}{rest}"
 
 
 def _branding(merchant: Any) -> dict[str, str]:

@@ -14,6 +14,7 @@ from app.core.clock import now
 from app.core.errors import NotFound
 from app.core.money import Money
 from app.core.tokens import grouped, read_token, token_hash
+from payportal import brief
 
 STALE = 90.0  # seconds: a page that reads again after 60 and waits one for it is older only when Xero did not answer
 
@@ -38,13 +39,17 @@ JOIN connection c ON c.id = i.connection LEFT JOIN branding b ON b.merchant = m.
 LEFT JOIN stripe_account s ON s.merchant = m.id
 """  # noqa: S608 - made of constants
 _BY_TOKEN = _ALL + "WHERE l.token_hash = $1"
+_BY_ID = _ALL + "WHERE l.id = $1"
 _BY_INVOICE = _ALL + "WHERE l.invoice = $1"
 RECEIVED = {"succeeded", "refunded_part", "disputed"}
 
 
 @dataclass(slots=True)
 class Found:
-    """All rows behind one pay link; `token` is the canonical one, in groups of four."""
+    """All rows behind one pay link; `token` is the canonical one, in groups of four.
+
+    `brief`: somebody came by Xero's Pay now, whose address can be guessed, and `token` is that view's (see `brief`).
+    """
 
     token: str
     link: Any
@@ -54,6 +59,7 @@ class Found:
     attempt: Any | None
     unapplied: int
     expired: bool = False
+    brief: bool = False
 
     @property
     def still_due(self) -> Money:
@@ -96,6 +102,8 @@ class Found:
 
 async def by_token(clients: Clients, text: str) -> Found:
     """Everything behind a typed or scanned token; raises NotFound, without a query when the checksum is wrong."""
+    if link_id := brief.read(clients.keys.now, text):
+        return await _briefly(clients, link_id, text.lower())
     token = read_token(clients.keys.link, text)
     row = await db.fetch_row(_BY_TOKEN, token_hash(clients.keys.find, token)) if token else None
     if row:
@@ -105,6 +113,15 @@ async def by_token(clients: Clients, text: str) -> Found:
         raise NotFound("pay link")
     found = await by_invoice(clients, old["invoice"])
     found.token, found.expired = grouped(token or ""), True
+    return found
+
+
+async def _briefly(clients: Clients, link_id: UUID, token: str) -> Found:
+    row = await db.fetch_row(_BY_ID, link_id)
+    if row is None or token != brief.make(clients.keys.now, link_id, row["link"]["version"]):
+        raise NotFound("pay link")
+    found = _found(token, row)
+    found.brief = True
     return found
 
 

@@ -17,6 +17,11 @@ from payportal.states import Shown
 from payportal.words import USUALLY, WAYS, local, masked, method_words
 
 View = dict[str, Any]
+# What the short view does not tell whoever did not pay just now.
+_UNTOLD: View = {
+    "amount": None, "method": "", "started_at": None, "paid_at": None, "reference": "", "masked_email": "", "thank_you": "",
+    "usually": "", "cancelled_on": None,
+}  # fmt: skip
 
 
 def merchant_view(merchant: Any) -> SimpleNamespace:
@@ -83,7 +88,8 @@ def pay_view(clients: Clients, found: Found, csrf_token: str, **changed: Any) ->
         "today": date_in(found.merchant["timezone"]),
         "csrf_token": csrf_token,
         "notice": "",
-        "failed_reason": attempt["failure"] if attempt else "",
+        "brief": found.brief,
+        "failed_reason": attempt["failure"] if attempt and not found.brief else "",
         "seen_at": local(found.invoice["seen_at"], found.merchant["timezone"]),
         "allow_part": found.allows_part and found.still_due.minor > least(found).minor,
         "minimum": least(found),
@@ -97,14 +103,14 @@ def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: st
     """Context of payportal/pay_state and its fragment for one state. Stripe's word comes within seconds, a bank's later."""
     row, zone, payment, state = found.invoice, found.merchant["timezone"], is_now.payment, is_now.state
     attempt = found.attempt
-    return {
+    view = {
         "m": merchant_view(found.merchant),
         "token": found.token,
         "state": state,
         "invoice": SimpleNamespace(
             number=row["number"],
-            total=Money(row["total_minor"], row["currency"]),
-            pdf_href="" if found.expired else f"/p/{found.token}/invoice.pdf",
+            total=None if found.brief else Money(row["total_minor"], row["currency"]),
+            pdf_href="" if found.expired or found.brief else f"/p/{found.token}/invoice.pdf",
         ),
         "amount": _amount_of(payment or (attempt if state == "confirming" else None)),
         "left": found.still_due if state == "part_paid" else None,
@@ -115,7 +121,7 @@ def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: st
         "reference": _reference(payment),
         "masked_email": masked(payment["customer_email"] if payment else row["contact_email"]),
         "thank_you": found.merchant["message"] or "",
-        "has_receipt": payment is not None and payment["state"] in RECEIVED and not found.expired,
+        "has_receipt": payment is not None and payment["state"] in RECEIVED and not found.expired and not found.brief,
         "cancelled_on": _day_of(row["xero_updated_at"], zone) if state == "void" else None,
         "reason": is_now.reason,
         "checkout_session": session,
@@ -123,6 +129,8 @@ def state_view(found: Found, is_now: Shown, *, session: str = "", csrf_token: st
         "csrf_token": csrf_token,
         "sent": False,
     }
+    own = bool(attempt and session and attempt["stripe_session_id"] == session)
+    return view if own or not found.brief else view | _UNTOLD
 
 
 def _day_of(moment: datetime | None, zone: str) -> date | None:

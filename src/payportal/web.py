@@ -17,7 +17,7 @@ from app.core.errors import NotFound, Refused, Upstream
 from app.core.http import AnyRequest, Form, caller_address, read_form, see_other
 from app.core.money import Money
 from app.core.work import Postpone
-from payportal import checkout, pay_now, receipts
+from payportal import brief, checkout, pay_now, receipts
 from payportal.amounts import WrongAmount, read_amount
 from payportal.find import STALE, Found, by_token
 from payportal.guesses import Guesses
@@ -94,9 +94,9 @@ class PayController(Controller):
 
     @get("/receipt", name="pay_receipt")
     async def receipt(self, request: AnyRequest, clients: Clients, token: str) -> Response[str]:
-        """The receipt of the last payment that arrived; 404 before there is one."""
+        """The receipt of the last payment that arrived; 404 before there is one, and for the short view."""
         found = await _found(request, clients, token)
-        if found.expired or not (received := found.received()):
+        if found.expired or found.brief or not (received := found.received()):
             raise NotFound("receipt")
         return _html(request, "payportal/receipt", await receipts.receipt_view(found, received[-1]))
 
@@ -104,7 +104,7 @@ class PayController(Controller):
     async def pdf(self, request: AnyRequest, clients: Clients, token: str) -> Response[bytes]:
         """The invoice as Xero prints it."""
         found = await _found(request, clients, token)
-        if found.expired:
+        if found.expired or found.brief:
             raise NotFound("invoice")
         if not await limiter.take(f"pdf:{found.link['id']}", PDFS, 3600):
             raise TooManyRequestsException
@@ -119,7 +119,7 @@ class PayController(Controller):
 
 @get("/now/{secret:str}", name="pay_now")
 async def open_pay_now(request: AnyRequest, clients: Clients, secret: str) -> Response[Any]:
-    """Xero's Pay now button: its address is unsigned, so it is only a hint; the way on is the invoice's own link."""
+    """Xero's Pay now button: its address is unsigned, so it is only a hint; the way on is the invoice's short view."""
     if not await limiter.take(f"now:{_caller(request, clients)}", MISSES, 600):
         raise TooManyRequestsException
     merchant_id = await pay_now.merchant(clients, secret)
@@ -133,7 +133,7 @@ async def open_pay_now(request: AnyRequest, clients: Clients, secret: str) -> Re
     )
     if link is None:
         raise NotFound("invoice")
-    return Redirect(f"/p/{links.token_of(clients.keys, link)}", status_code=302)
+    return Redirect(f"/p/{brief.make(clients.keys.now, link['id'], link['version'])}", status_code=302)
 
 
 async def _found(request: AnyRequest, clients: Clients, token: str, max_age: float = 3600) -> Found:

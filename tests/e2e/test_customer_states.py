@@ -199,7 +199,7 @@ async def test_declined_on_a_phone_then_part(shop: Shop, new_context: NewContext
 
 
 async def test_pay_now_in_xero(shop: Shop, new_context: NewContext) -> None:
-    """Pay now on Xero's own online invoice, through the pasted address, ends at the same pay page, and is paid."""
+    """Pay now on Xero's own online invoice, through the pasted address, ends at a short pay page, and is paid there."""
     invoice, link = shop.link(reference="Pay now")
     shop.hannah.open(f"{shop.url}/settings/xero")
     pasted = html.unescape(re.findall(r'value="([^"]+/now/[^"]+)"', shop.hannah.text)[0])
@@ -208,7 +208,11 @@ async def test_pay_now_in_xero(shop: Shop, new_context: NewContext) -> None:
 
     customer = await arrive(new_context, online)
     await customer.page.get_by_role("link", name="Pay now").click()
-    await customer.page.wait_for_url(link)
+    await customer.page.wait_for_url(re.compile(r"/p/[a-z2-7]{56}$"))
+    assert link != customer.page.url
+    await expect(customer.page.get_by_role("heading", name=f"Invoice {invoice['number']}")).to_be_visible()
+    await expect(customer.page.get_by_text("You came here from Xero")).to_be_visible()
+    await expect(customer.page.get_by_text("Pemberley")).to_have_count(0)
     await customer.press_pay()
     await customer.card(GOOD_CARD)
     await shows(customer, PAID)

@@ -13,6 +13,7 @@ from tests.walker import Reader
 from tests.world import Customer, Merchant, until
 
 ODD_PART = b"--x\r\ncontent-disposition: form-data; name=a\r\ncontent-type: text/plain; charset=bogus\r\n\r\nz\r\n--x--"
+SHORT_CODE = "!hF26q"  # of Harrow & Finch, as sown
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -142,6 +143,37 @@ def test_every_answer_carries_the_headers(shop: tuple[Product, Merchant, str]):
     for path in (urlsplit(link).path, "/p/0000-0000-0000-0000", "/now/x"):
         assert "noindex, nofollow" == httpx.get(product.url + path).headers["x-robots-tag"], path
         assert "no-store" == httpx.get(product.url + path).headers["cache-control"], path
+
+
+def test_pay_now_tells_no_more_than_it_was_asked(shop: tuple[Product, Merchant, str]):
+    """Xero's guessable address leads to number, amount and button: no customer, no lines, no PDF, no way to the whole page."""
+    product, hannah, _ = shop
+    link = hannah.pay_link("INV-2047")
+    whole, token = httpx.get(link).text, link.rpartition("/")[2]
+    details = [name for name in ("Issued", "Description", "invoice.pdf", '<p class="for">') if name in whole]
+    assert 4 == len(details)
+    due = re.search(r'name="amount_due_minor" value="(\d+)"', whole)
+    assert due
+    asked = {"invoiceNo": "INV-2047", "currency": "GBP", "amount": f"{int(due[1]) / 100:.2f}"}
+    hannah.open(f"{product.url}/settings/xero")
+    pasted = re.search(r'value="([^"?]+/now/[^"?]+)', hannah.text)
+    assert pasted
+    short = httpx.get(pasted[1], params=asked | {"shortCode": SHORT_CODE}).headers["location"]
+    page = httpx.get(product.url + short).text
+    assert "INV-2047" in page
+    assert f'value="{due[1]}"' in page
+    assert [] == [name for name in [*details, token] if name in page]
+    for path in ("/invoice.pdf", "/receipt"):
+        assert 404 == httpx.get(f"{product.url}{short}{path}").status_code
+    assert 404 == httpx.get(product.url + short[:-1] + ("a" if short[-1] != "a" else "b")).status_code
+
+    mine = press(product.url + short, form_token(product.url + short), amount_choice="full").headers["location"]
+    session = httpx.get(mine).text
+    assert short in session
+    assert token not in session
+    theirs = press(link, form_token(link), amount_choice="full").headers["location"]
+    assert theirs != mine
+    assert short not in httpx.get(theirs).text
 
 
 def test_replaced_link_is_mailed_never_shown(shop: tuple[Product, Merchant, str], sandbox: str):

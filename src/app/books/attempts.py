@@ -24,6 +24,8 @@ from app.core.money import Money
 Row = Mapping[str, Any]
 # The request to Stripe for one attempt, from its id (also the client_reference_id) and the session's end. JSON only.
 Builder = Callable[[UUID, datetime], dict[str, Any]]
+# Whether another customer may join a session that was asked for so.
+Joins = Callable[[dict[str, Any]], bool]
 
 log = structlog.get_logger()
 # Stripe takes 30 minutes to 24 hours, counted from when it makes the session: the margin lets a lost answer be asked again.
@@ -101,17 +103,19 @@ async def open_attempt(
     stripe_account_id: str,
     amount: Money,
     build: Builder,
+    joins: Joins = lambda _: True,
 ) -> Row:
     """An attempt with a live session at Stripe for exactly this amount: joined, or made.
 
-    A session for another amount is ended first; when the customer has just paid with it, Refused says so, as it does when
-    the invoice, its amount due or the link no longer allow it. Raises OnItsWay when a payment that Xero does not show yet
-    covers what is left, Upstream when Stripe does not answer (safe to ask again: the request is frozen).
+    A session for another amount, or one that must not be joined, is ended first; when the customer has just paid with it,
+    Refused says so, as it does when the invoice, its amount due or the link no longer allow it. Raises OnItsWay when a
+    payment that Xero does not show yet covers what is left, Upstream when Stripe does not answer (safe to ask again: the
+    request is frozen).
     """
     for _ in range(3):
         try:
             async with db.transaction():
-                attempt = await _reserve(merchant_id, invoice_id, pay_link_id, stripe_account_id, amount, build)
+                attempt = await _reserve(merchant_id, invoice_id, pay_link_id, stripe_account_id, amount, build, joins)
         except Superseded as found:
             if not await end(clients, found.attempt):
                 raise Refused("This invoice is just being paid. Please look again in a moment.") from found
@@ -121,8 +125,9 @@ async def open_attempt(
 
 
 async def _reserve(
-    merchant_id: UUID, invoice_id: UUID, pay_link_id: UUID | None, stripe_account_id: str, amount: Money, build: Builder
-) -> Row:
+    merchant_id: UUID, invoice_id: UUID, pay_link_id: UUID | None, stripe_account_id: str, amount: Money, build: Builder,
+    joins: Joins,
+) -> Row:  # fmt: skip
     await _refuse_unpayable(merchant_id, invoice_id, pay_link_id, amount)
     found: Row | None = await db.fetch_row(
         "SELECT * FROM attempt WHERE invoice = $1 AND state IN ('created', 'open') FOR NO KEY UPDATE", invoice_id
@@ -131,7 +136,8 @@ async def _reserve(
         return await _insert(merchant_id, invoice_id, pay_link_id, stripe_account_id, amount, build)
     same = (found["amount_minor"], found["currency"], found["stripe_account_id"])
     least = WORTH_JOINING if found["state"] == "open" else WORTH_SENDING
-    if same == (amount.minor, amount.currency, stripe_account_id) and found["expires_at"] - now() > least:
+    fits = same == (amount.minor, amount.currency, stripe_account_id) and joins(msgspec.json.decode(found["params"]))
+    if fits and found["expires_at"] - now() > least:
         return found
     raise Superseded(found)
 
