@@ -10,15 +10,21 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+REPORTS = (
+    "aged balancesheet banksummary budgetsummary executivesummary profitandloss tenninetynine trialbalance taxreports"
+)
+# What every app made since March 2026 may ask for. Not among them: the broad scopes before them, ``paymentservices``
+# (approved partners), ``accounting.journals.read`` (advanced tier).
 GRANULAR_SCOPES = (
-    "openid profile email offline_access "
+    "openid profile email offline_access accounting.manualjournals accounting.manualjournals.read accounting.budgets.read "
     "accounting.invoices accounting.invoices.read accounting.payments accounting.payments.read "
     "accounting.banktransactions accounting.banktransactions.read accounting.settings accounting.settings.read "
-    "accounting.contacts accounting.contacts.read accounting.attachments accounting.attachments.read"
+    "accounting.contacts accounting.contacts.read accounting.attachments accounting.attachments.read "
+    + " ".join(f"accounting.reports.{report}.read" for report in REPORTS.split())
 ).split()
 
 
@@ -33,12 +39,22 @@ class Options(msgspec.Struct, frozen=True):
     until_eof: bool
 
 
+Tier = Literal["starter", "core", "plus", "advanced"]
+# Connections of the app, and calls a day for each organisation (Xero's developer pricing since March 2026).
+TIERS: dict[str, tuple[int, int]] = {
+    "starter": (5, 1_000),
+    "core": (50, 5_000),
+    "plus": (1_000, 5_000),
+    "advanced": (10_000, 5_000),
+}
+
+
 class XeroLimits(msgspec.Struct, forbid_unknown_fields=True):
-    """Rate limits per tenant (``app_minute``: over all tenants); None lifts one. Defaults: a new app on the Starter tier."""
+    """Rate limits per tenant (``app_minute``: over all tenants); None lifts one, ``tier`` is what the app's tier allows."""
 
     concurrent: int | None = 5
     minute: int | None = 60
-    day: int | None = 1000
+    day: int | Literal["tier"] | None = "tier"
     app_minute: int | None = 10_000
 
 
@@ -62,19 +78,30 @@ class XeroModes(msgspec.Struct, forbid_unknown_fields=True):
 class XeroApp(msgspec.Struct, forbid_unknown_fields=True):
     """The app as registered in Xero's developer portal."""
 
+    tier: Tier = "starter"
     client_id: str = "SANDBOX0XERO0CLIENT0ID0000000001"
     client_secret: str = "sandbox-xero-client-secret"
     app_name: str = "Payportal"
     redirect_uris: list[str] = msgspec.field(default_factory=list)
     scopes_allowed: list[str] = msgspec.field(default_factory=lambda: list(GRANULAR_SCOPES))
     client_credentials_scopes: list[str] = msgspec.field(default_factory=lambda: ["app.connections"])
-    connections_max: int = 5
+    connections_max: int | Literal["tier"] = "tier"
     certified: bool = False
     webhook_url: str | None = None
     webhook_key: str | None = None
     webhook_categories: list[str] = msgspec.field(default_factory=lambda: ["INVOICE", "CONTACT"])
     limits: XeroLimits = msgspec.field(default_factory=XeroLimits)
     modes: XeroModes = msgspec.field(default_factory=XeroModes)
+
+    @property
+    def most_connections(self) -> int:
+        """How many organisations the app may connect."""
+        return TIERS[self.tier][0] if self.connections_max == "tier" else self.connections_max
+
+    @property
+    def calls_a_day(self) -> int | None:
+        """How many calls a day an organisation takes from the app; None for any number."""
+        return TIERS[self.tier][1] if self.limits.day == "tier" else self.limits.day
 
 
 class StripeEndpoint(msgspec.Struct, forbid_unknown_fields=True):

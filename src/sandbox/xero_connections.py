@@ -19,7 +19,8 @@ Web = Request[Any, Any, Any]
 def connect(world: World, user_id: str, tenant_id: str, event_id: str) -> Obj:
     """Connect an organisation, or touch the connection that exists: the tenant id never changes by reconnecting."""
     now = int(world.clock.timestamp() * 1000)
-    for row in world.store.find("xero.connection", user=user_id, tenant=tenant_id):
+    row = connection_of(world, user_id, tenant_id)
+    if row is not None:
         row |= {"updated": now, "event": event_id}
         return world.store.put("xero.connection", row["id"], row)
     id = world.ids.uuid()
@@ -29,7 +30,8 @@ def connect(world: World, user_id: str, tenant_id: str, event_id: str) -> Obj:
 
 def connection_of(world: World, user_id: str, tenant_id: str) -> Obj | None:
     """The user's connection to a tenant, if there is one."""
-    return next(world.store.find("xero.connection", user=user_id, tenant=tenant_id), None)
+    rows = world.store.by("xero.connection", "tenant", tenant_id)
+    return next((row for row in rows if row["user"] == user_id), None)
 
 
 def drop_connections(world: World, user_id: str) -> None:

@@ -61,6 +61,8 @@ def _fault(world: World, query: dict[str, str]) -> tuple[str, str] | None:
         return "unsupported_response_type", "Response type not supported"
     if not scopes or not set(scopes) <= set(app.scopes_allowed):
         return "unauthorized_client", "Invalid scope for client"
+    if not app.client_secret and "code_challenge" not in query:
+        return "invalid_request", "code challenge required"
     if "code_challenge" in query and query.get("code_challenge_method", "plain") not in ("plain", "S256"):
         return "invalid_request", "Transform algorithm not supported"
     return None
@@ -234,7 +236,7 @@ async def answer_consent(world: World, request: Web) -> Response[Any]:
         if tenant not in user["tenants"]:
             return see_other(again + quote("Choose an organisation"))
         new = not any(world.store.find("xero.connection", tenant=tenant))
-        if new and _open_connections(world) >= world.config.xero.connections_max:
+        if new and _open_connections(world) >= world.config.xero.most_connections:
             return see_other(again + quote("This app has reached its limit of connected organisations"))
         if new and _other_apps(world, tenant) >= UNCERTIFIED_MAX and not world.config.xero.certified:
             return see_other(again + quote("This organisation is already connected to two uncertified apps"))

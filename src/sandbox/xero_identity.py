@@ -57,7 +57,7 @@ def _discovery(world: World, tokens: Tokens, host: str) -> dict[str, Any]:
 async def _form(request: Web) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise TokenError("invalid_request", "the token endpoint takes forms only")
-    return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+    return dict(parse_qsl((await request.body()).decode("latin-1"), keep_blank_values=True))
 
 
 def _check_client(world: World, request: Web, form: dict[str, str]) -> None:

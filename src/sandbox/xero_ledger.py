@@ -35,6 +35,7 @@ def declare_indexes(world: World) -> None:
         world.store.index(f"xero.{kind}", "tenant", lambda row: row["tenant"])
     world.store.index("xero.invoice", "number", lambda row: (row["tenant"], row["type"], row["number"]))
     world.store.index("xero.invoice", "online", lambda row: row["online"])
+    world.store.index("xero.connection", "tenant", lambda row: row["tenant"])
     world.store.index("xero.payment", "target", lambda row: row["target"])
     world.store.index("xero.allocation", "invoice", lambda row: row["invoice"])
     world.store.index("xero.allocation", "source", lambda row: row["source"])

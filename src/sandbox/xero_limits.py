@@ -13,6 +13,7 @@ from sandbox.store import Obj
 from sandbox.world import World
 
 MINUTE, DAY = 60, 24 * 3600
+RAPID_TIERS, RAPID_SECONDS = ("plus", "advanced"), 30 * 60
 
 
 class Limits:
@@ -29,17 +30,18 @@ class Limits:
         tenant = headers.get("xero-tenant-id", "")
         if self._world.store.get("xero.organisation", tenant) is None:
             return None
-        limits = self._world.config.xero.limits
+        limits, rapid = self._world.config.xero.limits, self._rapid_sync(tenant)
         minute, day, app = self._window(tenant, MINUTE), self._window(tenant, DAY), self._window("app", MINUTE)
         if limits.concurrent is not None and self._flying.get(tenant, 0) >= limits.concurrent:
             return self._refuse(tenant, "concurrent", None)
-        if limits.day is not None and day["used"] >= limits.day:
+        calls_a_day = self._world.config.xero.calls_a_day
+        if not rapid and calls_a_day is not None and day["used"] >= calls_a_day:
             return self._refuse(tenant, "day", day)
-        if limits.minute is not None and minute["used"] >= limits.minute:
+        if not rapid and limits.minute is not None and minute["used"] >= limits.minute:
             return self._refuse(tenant, "minute", minute)
         if limits.app_minute is not None and app["used"] >= limits.app_minute:
             return self._refuse(tenant, "appminute", None)
-        for row in (minute, day, app):
+        for row in (app,) if rapid else (minute, day, app):
             row["used"] += 1
             self._world.store.put("xero.window", row["id"], row)
         self._flying[tenant] = self._flying.get(tenant, 0) + 1
@@ -52,6 +54,13 @@ class Limits:
             self._flying[tenant] -= 1
             reply.headers.extend(self._remaining(tenant))
 
+    def _rapid_sync(self, tenant: str) -> bool:
+        """The bigger tiers may read a new connection in without minute and day limits; what remains stays full."""
+        if self._world.config.xero.tier not in RAPID_TIERS:
+            return False
+        since = (self._world.clock.timestamp() - RAPID_SECONDS) * 1000
+        return any(row["created"] > since for row in self._world.store.by("xero.connection", "tenant", tenant))
+
     def _window(self, owner: str, length: int) -> Obj:
         id, now = f"{owner}:{length}", self._world.clock.timestamp()
         row = self._world.store.get("xero.window", id)
@@ -62,7 +71,7 @@ class Limits:
     def _remaining(self, tenant: str) -> list[tuple[bytes, bytes]]:
         limits = self._world.config.xero.limits
         counted = (
-            (b"x-daylimit-remaining", limits.day, self._window(tenant, DAY)),
+            (b"x-daylimit-remaining", self._world.config.xero.calls_a_day, self._window(tenant, DAY)),
             (b"x-minlimit-remaining", limits.minute, self._window(tenant, MINUTE)),
             (b"x-appminlimit-remaining", limits.app_minute, self._window("app", MINUTE)),
         )

@@ -19,6 +19,8 @@ from sandbox.world import World
 CODE_SECONDS = 300
 ID_TOKEN_SECONDS = 300
 ACCESS_SECONDS = 1800
+# The literal at the real Xero, whatever host answers: an access token is for Xero's resources, not for the app.
+AUDIENCE = "https://identity.xero.com/resources"
 REFRESH_SECONDS = 60 * 24 * 3600
 _VERIFIED_KEPT = 5_000
 
@@ -48,7 +50,7 @@ class Tokens:
             "nbf": now,
             "exp": now + ACCESS_SECONDS,
             "iss": self.issuer,
-            "aud": f"{self.issuer}/resources",
+            "aud": AUDIENCE,
             "client_id": client_id,
             "sub": user["sub"],
             "auth_time": now,
@@ -66,7 +68,7 @@ class Tokens:
     def machine(self, scopes: list[str], client_id: str) -> str:
         """A 30-minute bearer token of the app itself: no user, no tenant."""
         now = int(self._world.clock.timestamp())
-        claims = {"nbf": now, "exp": now + ACCESS_SECONDS, "iss": self.issuer, "aud": f"{self.issuer}/resources"}
+        claims = {"nbf": now, "exp": now + ACCESS_SECONDS, "iss": self.issuer, "aud": AUDIENCE}
         jti = self._world.ids.token("", 32, "0123456789ABCDEF")
         return self._sign({**claims, "client_id": client_id, "jti": jti, "scope": scopes})
 
@@ -127,7 +129,7 @@ class Tokens:
             claims = jwt.decode(token, self._key, algorithms=["RS256"]).claims
         except (JoseError, ValueError):
             return None
-        if claims.get("aud") != f"{self.issuer}/resources":
+        if claims.get("aud") != AUDIENCE:
             return None
         if len(self._verified) >= _VERIFIED_KEPT:
             self._verified.clear()

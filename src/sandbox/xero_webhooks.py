@@ -21,6 +21,7 @@ from sandbox.xero_wire import seven_digits
 
 RETRY_SECONDS = [0.0, *[900.0] * 96]
 TIMEOUT_SECONDS = 5.0
+KEPT_SECONDS = 31 * 24 * 3600
 LARGEST_BATCH = 100
 _PATHS = {
     "INVOICE": "Invoices",
@@ -59,7 +60,7 @@ class XeroWebhooks:
         app = self._world.config.xero
         if app.webhook_url is None or category not in app.webhook_categories:
             return
-        if next(self._world.store.find("xero.connection", tenant=tenant), None) is None:
+        if not self._world.store.by("xero.connection", "tenant", tenant):
             return
         event = self._event(tenant, category, id, kind, data)
         if self.state()["state"] == "ok":
@@ -143,19 +144,26 @@ class XeroWebhooks:
             self._set(state="failed")
 
     def _replay(self) -> None:
-        # Events travel in batches; a replay is in the order things happened.
+        # Events travel in batches; a replay is in the order things happened, and forgets what is older than 31 days.
         held = self._world.store.items("xero.held")
         for id, _ in held:
             self._world.store.delete("xero.held", id)
-        for start in range(0, len(held), LARGEST_BATCH):
-            self._send([event for _, event in held[start : start + LARGEST_BATCH]])
+        oldest = seven_digits(int((self._world.clock.timestamp() - KEPT_SECONDS) * 1000))
+        events = [event for _, event in held if event["eventDateUtc"] >= oldest]
+        for start in range(0, len(events), LARGEST_BATCH):
+            self._send(events[start : start + LARGEST_BATCH])
 
     def _attempted(self, row: Obj, answer: Answer) -> None:
-        if row["state"] == "failed" and len(row["attempts"]) > len(RETRY_SECONDS):
-            events = json.loads(row["body"])["events"]
-            for event in events:
-                self._world.store.put("xero.held", self._world.ids.uuid(), event)
-            self._set(state="disabled", problem=answer.error or f"status {answer.status}")
+        if row["state"] != "failed" or len(row["attempts"]) <= len(RETRY_SECONDS):
+            return
+        self._set(state="disabled", problem=answer.error or f"status {answer.status}")
+        # A disabled subscription tries nothing more: what still waits is held with it, in the order it happened.
+        for one in self._world.webhooks.rows("xero"):
+            if one is row or one["state"] == "pending":
+                one["state"] = "failed"
+                self._world.store.put("_delivery", one["id"], one)
+                for event in json.loads(one["body"])["events"]:
+                    self._world.store.put("xero.held", self._world.ids.uuid(), event)
 
     def _set(self, **values: object) -> None:
         self._world.store.put("xero.subscription", "app", {**self.state(), **values})

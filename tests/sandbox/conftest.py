@@ -34,7 +34,7 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
     }
     modes |= {"idempotency_scope": "app", "cache_errors": True, "refresh_grace_seconds": 1800}
     modes |= {"lock_date": None, "archived_account": None}
-    running.config(**app, modes=modes, connections_max=5)
+    running.config(**app, modes=modes, tier="starter", connections_max="tier", certified=False)
     yield running
     running.close_browsers()
 

@@ -45,7 +45,7 @@ def test_a_sign_in_gives_an_identity_that_verifies(sandbox: Sandbox) -> None:
 def test_the_access_token_is_for_the_resource_with_scopes_as_an_array(hannah: Person) -> None:
     """The access token lives 30 minutes, its audience is the literal resource and its scope a list."""
     told = claims(hannah, hannah.tokens["access_token"])
-    assert told["aud"] == f"{hannah.sandbox.url}/xero/identity/resources"
+    assert told["aud"] == "https://identity.xero.com/resources"
     assert "accounting.invoices" in told["scope"]
     assert (1800, 1800) == (told["exp"] - told["nbf"], hannah.tokens["expires_in"])
     assert isinstance(hannah.tokens["scope"], str)

@@ -43,6 +43,39 @@ def test_the_day_limit_outlasts_the_minute(hannah: Person) -> None:
     assert int(refused.headers["retry-after"]) > 80_000
 
 
+def test_the_day_limit_follows_the_tier(hannah: Person) -> None:
+    """1,000 calls on Starter, 5,000 from Core on; the number of connections grows with it."""
+    limits = {"concurrent": 5, "minute": 60, "day": "tier", "app_minute": 10_000}
+    left = {}
+    for tier in ("starter", "core"):
+        hannah.sandbox.config(limits=limits, tier=tier)
+        left[tier] = int(hannah.api("GET", "/Organisation").headers["x-daylimit-remaining"])
+    assert 999 >= left["starter"] > 900
+    assert left["starter"] + 4_000 - 1 == left["core"]
+
+
+def test_rapid_sync_reads_a_new_connection_in(hannah: Person) -> None:
+    """On Plus nothing is counted for half an hour after connecting, and the headers stay full; then they fall."""
+    hannah.sandbox.config(limits={"concurrent": 5, "minute": 60, "day": "tier", "app_minute": 10_000}, tier="plus")
+
+    def left() -> tuple[int, int]:
+        headers = hannah.api("GET", "/Organisation").headers
+        return int(headers["x-minlimit-remaining"]), int(headers["x-daylimit-remaining"])
+
+    assert [(60, 5_000)] * 3 == [left() for _ in range(3)]
+    hannah.sandbox.control("POST", "/_clock", {"advance": 1_801})
+    hannah.refresh()
+    assert [(59, 4_999), (58, 4_998)] == [left() for _ in range(2)]
+
+
+def test_the_whole_app_has_a_limit_too(hannah: Person) -> None:
+    """Its 429 says appminute, without a time to come back."""
+    hannah.sandbox.config(limits={"app_minute": 1})
+    refused = [hannah.api("GET", "/Organisation") for _ in range(3)][-1]
+    assert (429, "appminute") == (refused.status_code, refused.headers["x-rate-limit-problem"])
+    assert "retry-after" not in refused.headers
+
+
 def test_five_in_flight(sandbox: Sandbox, hannah: Person) -> None:
     """A sixth concurrent call of a tenant is refused without Retry-After."""
     sandbox.config(limits={"concurrent": 5})

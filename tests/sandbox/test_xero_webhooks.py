@@ -6,13 +6,15 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from typing import Any
 
 import pytest
 
 from tests.sandbox.hooks import KEY, change, events, good, is_signed, settle
 from tests.sandbox.process import Sandbox
-from tests.sandbox.receiver import Receiver
+from tests.sandbox.receiver import Received, Receiver
+from tests.sandbox.test_xero_credits import note, received
 from tests.sandbox.xero_people import Person
 
 
@@ -112,6 +114,82 @@ def test_after_a_day_it_is_disabled_and_replayed_in_order(subscribed: Person, re
     receiver.wait_for(5)
     settle(subscribed.sandbox)
     assert [first, second] == [event["resourceId"] for event in events(receiver)]
+
+
+def test_a_disabled_subscription_keeps_everything_in_order(subscribed: Person, receiver: Receiver) -> None:
+    """What was still being retried is held with the rest: nothing more is tried, nothing overtakes in the replay."""
+    receiver.answer = lambda _one: (500, b"", {})
+    ids = [change(subscribed)]
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 3600})
+    subscribed.refresh()
+    ids.append(change(subscribed, "INV-2047"))
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 24 * 3600 - 1800})
+    assert subscribed.sandbox.control("GET", "/_xero/webhook")["state"] == "disabled"
+    tried = len(receiver.got)
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 7200})
+    assert len(receiver.got) == tried
+    subscribed.refresh()
+    ids.append(change(subscribed, "INV-2029"))
+    receiver.got.clear()
+    receiver.answer = good
+    subscribed.sandbox.control("POST", "/_xero/webhook/check")
+    receiver.wait_for(5)
+    settle(subscribed.sandbox)
+    assert ids == [event["resourceId"] for event in events(receiver)]
+
+
+def test_events_are_forgotten_after_31_days(subscribed: Person, receiver: Receiver) -> None:
+    """What happened longer ago than that is not in the replay."""
+    receiver.answer = lambda _one: (500, b"", {})
+    change(subscribed)
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 25 * 3600})
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 31 * 24 * 3600})
+    subscribed.refresh()
+    late = change(subscribed, "INV-2047")
+    receiver.got.clear()
+    receiver.answer = good
+    subscribed.sandbox.control("POST", "/_xero/webhook/check")
+    receiver.wait_for(5)
+    settle(subscribed.sandbox)
+    assert [late] == [event["resourceId"] for event in events(receiver)]
+
+
+def test_an_answer_after_five_seconds_is_none(subscribed: Person, receiver: Receiver) -> None:
+    """The attempt ends at five seconds as a timeout, and the retry comes at once."""
+    release = threading.Event()
+
+    def slow(one: Received) -> tuple[int, bytes, dict[str, str]]:
+        if len(receiver.got) == 1:
+            release.wait(30)
+        return good(one)
+
+    receiver.answer = slow
+    change(subscribed)
+    receiver.wait_for(2, 20)
+    release.set()
+    settle(subscribed.sandbox)
+    row = subscribed.sandbox.control("GET", "/_webhooks?channel=xero")[-1]
+    assert ["timeout", None] == [
+        attempt["problem"].split(":")[0] if attempt["problem"] else None for attempt in row["attempts"]
+    ]
+    assert row["state"] == "delivered"
+
+
+@pytest.mark.parametrize("category", ["CREDITNOTE", "OVERPAYMENT", "PREPAYMENT"])
+def test_the_categories_of_2026(subscribed: Person, receiver: Receiver, category: str) -> None:
+    """Subscribed to, credits are told of; a credit note's event says its type and status, its webhook nothing else."""
+    sandbox = subscribed.sandbox
+    before = sandbox.control("GET", "/_config")["xero"]["webhook_categories"]
+    sandbox.config(webhook_categories=[category])
+    credit = note(subscribed, Status="AUTHORISED")["CreditNoteID"]
+    line = {"Description": "Ahead", "LineAmount": "84.00", "AccountCode": "200", "TaxType": "NONE"}
+    ids = {kind: received(subscribed, f"RECEIVE-{kind}", line) for kind in ("OVERPAYMENT", "PREPAYMENT")}
+    settle(sandbox)
+    sandbox.config(webhook_categories=before)
+    expected = {kind: row[f"{kind.capitalize()}ID"] for kind, row in ids.items()} | {"CREDITNOTE": credit}
+    assert [(category, expected[category])] == [(e["eventCategory"], e["resourceId"]) for e in events(receiver)]
+    data = {"Type": "ACCRECCREDIT", "Status": "AUTHORISED"} if category == "CREDITNOTE" else None
+    assert data == events(receiver)[0].get("data")
 
 
 @pytest.mark.parametrize(("modes", "count"), [({"drop": 1}, 0), ({"duplicate": 2}, 3)])
