@@ -53,9 +53,9 @@ ROOMS = {
     "states": Room("app/core/states", "rooms/test_states rooms/test_states_exact unit/test_core"),
     "ledger": Room(
         "app/books/ledger app/books/payouts",
-        "rooms/test_ledger_exact rooms/test_ledger rooms/test_payouts properties/test_books",
+        "rooms/test_ledger_exact rooms/test_payouts_exact rooms/test_ledger",
     ),
-    "intents": Room("app/books/intents", "rooms/test_intents_exact"),
+    "intents": Room("app/books/intents", "rooms/test_intents_exact rooms/test_requests_exact"),
     "outcome": Room(
         "app/books/writeback/classify app/books/writeback/keys app/books/writeback/outcome app/books/writeback/parked "
         "app/books/writeback/rows app/books/writeback/verdict app/books/writeback/words",

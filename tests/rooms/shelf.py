@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.books import payments
+from app.books import intents, payments
 from app.books.writeback.rows import Item, load
 from app.core import db
 from app.core.work import Claim
@@ -68,6 +68,12 @@ class Shelf:
         await put(
             "account_choice", id=uuid4(), connection=self.connection, kind=kind, currency=currency, **values | columns
         )
+
+    async def meant(self, minor: int = 4000, **columns: Any) -> Row:
+        """The write-back of a payment whose currency has an account, as it is meant."""
+        if await intents.chosen(self.connection, "payments", "GBP") is None:
+            await self.choose("payments", "GBP")
+        return await write_back(await intents.intend_payment(await self.payment(minor, **columns)))
 
     async def lines(self) -> list[tuple[str, str, str]]:
         """The invoice's timeline: kind, title, detail; oldest first."""
