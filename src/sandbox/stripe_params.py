@@ -143,6 +143,12 @@ def _list(kind: Any, value: Any, path: str, text: bool) -> list[Any]:
     return [_value(kind, item, f"{path}[{place}]", text) for place, item in enumerate(value)]
 
 
+def _dict(kind: Any, value: Any, path: str, text: bool) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise stripe_errors.invalid(path, "Invalid hash")
+    return {name: _value(kind, inner, f"{path}.{name}", text) for name, inner in value.items()}
+
+
 def _unset(kind: Any, value: Any, path: str, text: bool) -> Any:
     if value is None or (text and value == ""):
         return None
@@ -161,5 +167,5 @@ _SHAPES: dict[str, Callable[[Any, Any, str, bool], Any]] = {
     "list": _list,
     "unset": _unset,
     "union": _union,
-    "dict": lambda kind, value, path, text: {k: _value(kind, v, f"{path}.{k}", text) for k, v in value.items()},
+    "dict": _dict,
 }
