@@ -7,6 +7,7 @@ rules hold here too: a bookkeeper cannot void a paid invoice either (409 with th
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from litestar.exceptions import HTTPException
 
@@ -108,6 +109,8 @@ class Desk:
         date = _day(given["date"]) if given.get("date") else self._kit.ledger.today(organisation)
         values = {"tenant": row["tenant"], "target_kind": "xero.invoice", "target": row["id"], "account": account["id"]}
         values |= {"date": date, "amount": amount, "bank_amount": amount, "rate": row["rate"], "app": False}
+        if row["currency"] != (account["currency"] or organisation["currency"]):
+            values["bank_amount"] = cents(Decimal(amount) / 100 / Decimal(row["rate"]))
         values |= {"reference": given.get("reference") or "Paid elsewhere"}
         kind = "ACCRECPAYMENT" if row["type"] == "ACCREC" else "ACCPAYPAYMENT"
         note_history(self._kit, row, "Paid", f"Payment of {amount / 100:.2f}", "Bookkeeper")

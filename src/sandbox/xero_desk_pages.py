@@ -11,7 +11,7 @@ from sandbox.store import Obj
 from sandbox.xero_accounting import Kit
 from sandbox.xero_accounting.invoice_parts import online_address
 from sandbox.xero_desk import Desk
-from sandbox.xero_ledger import bank_postings
+from sandbox.xero_journal import balances, bank_balance
 
 INVOICES_SHOWN = 300
 
@@ -25,13 +25,14 @@ def _organisation(kit: Kit, row: Obj, q: str) -> Response[str]:
         if q.lower() in f"{invoice['number']} {invoice['reference']} {contacts[invoice['contact']]['name']}".lower()
     ]
     banks = [account for account in store.by("xero.account", "tenant", row["id"]) if account["type"] == "BANK"]
+    books = balances(store, row["id"])
     return page(
         "console/organisation.html",
         organisation={"edition": "BUSINESS", "approvals": None, **row},
         invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
         count=len(found),
         contacts=contacts,
-        banks=[(account, sum(amount for _, amount, _ in bank_postings(kit.world, account["id"]))) for account in banks],
+        banks=[(account, bank_balance(books, account["id"])) for account in banks],
         themes=store.by("xero.theme", "tenant", row["id"]),
         services={service["id"]: service for service in store.by("xero.paymentservice", "tenant", row["id"])},
         connections=list(store.find("xero.connection", tenant=row["id"])),

@@ -11,6 +11,7 @@ from litestar import Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
+from sandbox import xero_journal
 from sandbox.described import body
 from sandbox.pages import see_other
 from sandbox.store import Obj
@@ -118,6 +119,11 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
         rows = kit.world.store.by("xero.invoice", "tenant", desk.organisation(id)["id"])
         return [{**row, "amount_due": kit.ledger.due(row)} for row in rows]
 
+    @get("/_xero/organisations/{id:str}/books", include_in_schema=True)
+    async def books(id: str) -> Obj:
+        """The organisation's books in double entry: trial balance, open documents, bank balances (cents, debit positive)."""
+        return xero_journal.told(kit.world.store, desk.organisation(id)["id"])
+
     @get("/_xero/invoices/{id:str}/online", include_in_schema=True)
     async def online(id: str) -> Obj:
         """The address of the online invoice."""
@@ -134,4 +140,4 @@ def routes(kit: Kit) -> list[ControllerRouterHandler]:
         kit.webhooks.check()
         return told(request, kit.webhooks.state())
 
-    return [*made, organisations, invoices, online, subscription, check]
+    return [*made, organisations, invoices, books, online, subscription, check]

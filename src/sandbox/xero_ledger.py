@@ -1,12 +1,12 @@
 """The one truth about money in an organisation: balances are computed from postings, never set.
 
-A document's paid and credited amounts are the sums of live payments and allocations; its status and AmountDue follow.
+A document's paid and credited amounts are the sums of live payments and allocations; its status and AmountDue follow. The
+same papers in double entry, balanced, are in ``xero_journal``.
 Whatever changes one of these calls ``settle``, which also moves UpdatedDateUTC and tells the webhooks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -185,17 +185,3 @@ def _told(world: World, payment: Obj) -> Obj:
         "account_code": account.get("code"),
     }
     return {**payment, **extra}
-
-
-def bank_postings(world: World, account_id: str) -> Iterator[tuple[str, int, str]]:
-    """What moved a bank account: (date, cents, what). Its sum is the account's balance."""
-    for payment in world.store.all("xero.payment"):
-        if payment["account"] == account_id and payment["status"] == "AUTHORISED":
-            sign = 1 if payment["type"] in ("ACCRECPAYMENT", "APCREDITPAYMENT") else -1
-            yield payment["date"], sign * payment["bank_amount"], f"payment {payment['reference'] or payment['id']}"
-    for row in world.store.all("xero.banktransaction"):
-        if row["account"] == account_id and row["status"] == "AUTHORISED":
-            yield row["date"], (1 if row["type"].startswith("RECEIVE") else -1) * row["total"], row["type"].lower()
-    for row in world.store.all("xero.banktransfer"):
-        if row["status"] == "AUTHORISED" and account_id in (row["from"], row["to"]):
-            yield row["date"], row["amount"] if row["to"] == account_id else -row["amount"], "transfer"
