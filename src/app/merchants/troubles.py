@@ -10,7 +10,7 @@ from app.books.writeback.words import Reason, reason_of
 from app.core.errors import Refused
 from app.core.html import date_long
 from app.core.money import Money
-from app.merchants import organisations, pauses, payments_setup, requirements
+from app.merchants import fixes, organisations, pauses, payments_setup, requirements
 from app.merchants.places import Home
 
 MOST = 50
@@ -58,7 +58,8 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
         amount=Money(row["amount_minor"], row["currency"]),
         reason=why(row["reason"] or "unavailable", row["message"]),
         way_out=reason.way_out + (f" The reference is {row['reference']}." if row["reason"] == "unclear" else ""),
-        can_retry=reason.retry or row["state"] != "parked",
+        fix=fixes.fix_of(row),
+        can_retry=(reason.retry or row["state"] != "parked") and fixes.retry_helps(row),
         by_hand=reason.by_hand and row["state"] == "parked",
         can_overpay=reason.overpay and row["state"] == "parked",
         can_redate=row["state"] == "parked" and writeback.may_redate(row),

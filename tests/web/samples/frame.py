@@ -92,5 +92,6 @@ FAILURE = Thing(
     by_hand=True,
     can_overpay=False,
     can_redate=True,
+    fix=None,
     refund_href="",
 )
