@@ -25,6 +25,7 @@ _CATEGORY = {
     "application_fee": "platform_earning",
     "application_fee_refund": "platform_earning_refund",
     "payout_failure": "payout_reversal",
+    "payout_cancel": "payout_reversal",
 }
 
 
@@ -98,8 +99,9 @@ def convert(stripe: Stripe, account: str, amount: int, currency: str) -> tuple[i
     _, settlement = country_and_currency(stripe, account)
     if settlement == currency:
         return amount, currency, None
-    rate = float(stripe_money.rate(currency, settlement))
-    return stripe_money.convert(amount, currency, settlement), settlement, rate
+    change = stripe.modes.exchange
+    rate = float(stripe_money.rate(currency, settlement)) * change
+    return round(stripe_money.convert(amount, currency, settlement) * change), settlement, rate
 
 
 def book_charge(stripe: Stripe, charge: Obj) -> Obj:

@@ -41,7 +41,8 @@ class Modes(msgspec.Struct, forbid_unknown_fields=True):
     API call that long (which is how a 409 for a key in use is seen, and ``lock_timeout`` after ``lock_seconds`` of waiting for
     another change of the same object); ``account_events`` also sends the v1 snapshot
     ``account.updated`` for accounts made with v2, of which nobody knows whether Stripe does; ``test_events`` sends live endpoints
-    a test-mode event beside each one of a connected account, as live Connect endpoints hear both.
+    a test-mode event beside each one of a connected account, as live Connect endpoints hear both; ``exchange`` is by how much
+    every rate of exchange has changed since the world began.
     """
 
     bank_debit_seconds: float | None = None
@@ -52,6 +53,7 @@ class Modes(msgspec.Struct, forbid_unknown_fields=True):
     account_events: bool = False
     test_events: bool = False
     automatic_payouts: bool = True
+    exchange: float = 1.0
     redirect_seconds: float = 10.0
 
 

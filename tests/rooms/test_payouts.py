@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.books import accounts, ledger, payouts, refunds, writeback
+from app.books import accounts, intents, ledger, payouts, refunds, writeback
 from app.core import db
 from app.core.errors import NotFound
 from app.core.money import Money
@@ -146,6 +146,77 @@ async def test_a_payout_that_fails_on_its_way_is_never_written(till: Till):
     await pay_out(till, arrive=None)
     await end(till, "failed")
     assert ([], []) == (await transfers(till), await writeback.attention(till.merchant_id))
+
+
+async def by_hand(till: Till, amount: int) -> str:
+    """Somebody pays out by hand in Stripe's dashboard; the payout's id."""
+    made = await till.http.post(
+        "/stripe/v1/payouts",
+        data={"amount": amount, "currency": "gbp"},
+        headers={"authorization": "Bearer sk_test_sandbox", "stripe-account": till.account},
+    )
+    assert 200 == made.status_code, made.text
+    await till.hear()
+    return str(made.json()["id"])
+
+
+async def test_a_payout_by_hand_is_moved_but_not_itemised(till: Till):
+    """Stripe lists nothing of a payout by hand: the page says so, Xero has its transfer, and the next one explains itself."""
+    await with_bank(till)
+    attempt = await till.attempt(await till.invoice(), "40.00")
+    await till.pay(attempt, card="4000000000000077")
+    await till.control("/_clock", {"advance": 5})
+    await till.hear()
+    payout_id = await by_hand(till, 1500)
+    assert [] == await transfers(till)
+    await till.control(f"/_stripe/payouts/{payout_id}", {"outcome": "paid"})
+    await till.hear()
+    page = await explained(till)
+    assert (False, False, "recorded") == (page["payout"].automatic, page["payout"].explained, page["payout"].xero)
+    assert [1500] == [one["amount"] for one in await transfers(till)]
+    await db.fetch("UPDATE payout SET arrives_on = arrives_on - 1")
+    await pay_out(till)
+    newest = await till.row("SELECT * FROM payout ORDER BY arrives_on DESC LIMIT 1")
+    page = await payout_list.explained(till.merchant_id, newest["id"])
+    sums = {one.words: one.amount.minor for one in page["sums"]}
+    assert (-1500, 0) == (sums["Earlier payouts"], page["residue"].minor)
+    held = await db.fetch_value("SELECT sum(amount_minor)::int FROM ledger_entry WHERE account = $1", ledger.CLEARING)
+    assert 0 == held
+    assert [] == await ledger.invariants()
+
+
+async def test_a_payout_by_hand_that_fails_waits_for_a_person(till: Till):
+    """A payout by hand that the bank sends back after it arrived is put before the merchant, once, and ends with one press."""
+    await with_bank(till)
+    attempt = await till.attempt(await till.invoice(), "40.00")
+    await till.pay(attempt, card="4000000000000077")
+    await till.control("/_clock", {"advance": 5})
+    await till.hear()
+    payout_id = await by_hand(till, 1500)
+    for outcome in ("paid", "failed"):
+        await till.control(f"/_stripe/payouts/{payout_id}", {"outcome": outcome})
+        await till.hear()
+    ((row, words),) = await writeback.attention(till.merchant_id)
+    assert ("transfer_back", "payout_failed", True) == (row["kind"], row["reason"], words.by_hand)
+    assert "Sent back by the bank" == (await explained(till))["payout"].words
+    await writeback.abandon(till.merchant_id, row["id"], "Hannah Finch")
+    await payouts.follow(till.clients, till.merchant_id, till.account, payout_id)
+    assert [] == await writeback.attention(till.merchant_id)
+
+
+async def test_what_stripe_collects_from_the_bank_is_moved_the_other_way(till: Till):
+    """A negative payout is money from the bank to the clearing account; none of nothing is written."""
+    await with_bank(till)
+    payout = await till.row(
+        "INSERT INTO payout (id, merchant, stripe_account_id, stripe_payout_id, amount_minor, currency, arrives_on, created_at) "
+        "VALUES (gen_random_uuid(), $1, $2, 'po_minus', -2500, 'GBP', now()::date, now()) RETURNING *",
+        till.merchant_id,
+        till.account,
+    )
+    await intents.intend_transfer(payout, till.connection_id)
+    await till.work()
+    (moved,) = await transfers(till)
+    assert (2500, till.accounts["Stripe clearing"]) == (moved["amount"], moved["to"])
 
 
 async def test_disputes_and_what_is_not_ours_have_names(till: Till):

@@ -21,9 +21,10 @@ Kind = Literal["payments", "fees", "bank"]
 SPENDING = frozenset({"EXPENSE", "OVERHEADS", "DIRECTCOSTS"})
 
 _CHOOSE = """
-INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, name, tax_type) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, name, tax_type, account_currency)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (connection, kind, currency) DO UPDATE SET xero_account_id = EXCLUDED.xero_account_id, code = EXCLUDED.code,
-  name = EXCLUDED.name, tax_type = EXCLUDED.tax_type, chosen_at = now()
+  name = EXCLUDED.name, tax_type = EXCLUDED.tax_type, account_currency = EXCLUDED.account_currency, chosen_at = now()
 """
 
 
@@ -97,8 +98,9 @@ async def choose(
         raise Refused("Choose a tax rate from the list.")
     of, tax = ("", tax_type or account.tax_type) if kind == "fees" else (currency, "")
     before = (await chosen(connection_id)).get((kind, of))
+    kept_in = account.currency or connection["base_currency"]
     async with db.transaction():
-        await db.fetch(_CHOOSE, connection_id, kind, of, account.id, account.code, account.name, tax)
+        await db.fetch(_CHOOSE, connection_id, kind, of, account.id, account.code, account.name, tax, kept_in)
         if before is None or (before["xero_account_id"], before["tax_type"]) != (account.id, tax):
             what = {"kind": kind, "currency": of, "xero_account_id": account.id, "tax_type": tax}
             await audit.note(merchant_id, audit.actor(), "account_chosen", f"connection:{connection_id}", what)

@@ -7,19 +7,21 @@ keeps its bytes for as long as Xero may have seen them; only a person's retry fr
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from app.books.intents_requests import WAITS, Cannot, chosen, element
 from app.books.machines import WRITE_BACK
 from app.core import db, jobs, states
-from app.core.clock import date_in, from_now, now
+from app.core.clock import from_now, now
 from app.core.money import Money
 from app.core.tokens import ALPHABET
 from app.core.wake import wake
+
+__all__ = ["WAITS", "chosen"]
 
 Row = Mapping[str, Any]
 log = structlog.get_logger()
@@ -50,17 +52,6 @@ def reference_of(stripe_account_id: str, stripe_id: str, kind: str) -> str:
     return f"{BRAND} " + "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
-async def chosen(connection_id: UUID, kind: str, currency: str) -> Row | None:
-    """The account the merchant chose for payments in a currency, or (currency "") for fees."""
-    row: Row | None = await db.fetch_row(
-        "SELECT xero_account_id, code, name, tax_type FROM account_choice WHERE connection = $1 AND kind = $2 AND currency = $3",
-        connection_id,
-        kind,
-        currency,
-    )
-    return row
-
-
 async def intend_payment(payment: Row) -> int | None:
     """Mean to apply a payment to its invoice; None when that was meant before. In the caller's transaction."""
     return await _insert(payment, "payment", Money(payment["amount_minor"], payment["currency"]))
@@ -78,7 +69,34 @@ async def intend_overpayment(payment: Row, surplus: Money) -> int | None:
     return await _insert(payment, "overpayment", surplus)
 
 
-async def put_before_merchant(payment: Row, kind: str, amount: Money, reason: str) -> None:
+async def intend_exchange(payment: Row, gross: Money) -> None:
+    """Stripe made another currency of a payment: where its account in Xero is kept in a third way, a person moves it.
+
+    Only for who has payouts recorded, and so expects the accounts to come out even.
+    """
+    account = await chosen(payment["connection"], "payments", payment["currency"])
+    paid = Money(payment["amount_minor"], payment["currency"])
+    if account and account["kept_in"] not in {"", gross.currency} and await records_payouts(payment["connection"]):
+        await put_before_merchant(payment, "exchange", paid, "exchanged", f"Stripe made {gross} of {paid}.")
+
+
+async def intend_difference(payment: Row, more: Money) -> None:
+    """A payment that went back took `more` off the balance than it had brought (or less, when negative)."""
+    account = await chosen(payment["connection"], "payments", payment["currency"])
+    if not account or account["kept_in"] != more.currency or not await records_payouts(payment["connection"]):
+        return
+    amount, word = Money(abs(more.minor), more.currency), "more" if more.minor > 0 else "less"
+    said = f"Stripe took {amount} {word} for the refund than the payment had brought."
+    await put_before_merchant(payment, "exchange", amount, "refund_rate", said)
+
+
+async def records_payouts(connection_id: UUID) -> bool:
+    """Whether the merchant has payouts recorded in this organisation."""
+    sql = "SELECT 1 FROM account_choice WHERE connection = $1 AND kind = 'bank' LIMIT 1"
+    return await db.fetch_value(sql, connection_id) is not None
+
+
+async def put_before_merchant(payment: Row, kind: str, amount: Money, reason: str, message: str = "") -> None:
     """Something of a payment that only a person can do in Xero; asked once more when it was settled before."""
     row_id = await _insert(payment, kind, amount)
     if row_id is None:
@@ -86,7 +104,7 @@ async def put_before_merchant(payment: Row, kind: str, amount: Money, reason: st
         assert known is not None
         row_id = known["id"]
         await db.fetch("UPDATE write_back SET amount_minor = $2 WHERE id = $1", row_id, amount.minor)
-    if await park(row_id, reason):
+    if await park(row_id, reason, message):
         await jobs.ask("merchant.alert", payment["merchant"], at=from_now(30))
 
 
@@ -102,6 +120,15 @@ async def intend_transfer(payout: Row, connection_id: UUID) -> int | None:
     amount = Money(payout["amount_minor"], payout["currency"])
     of = (payout["merchant"], connection_id, None, None, payout["id"])
     return await _mean(of, "transfer", amount, _sent(payout, "transfer"))
+
+
+async def transfer_by_hand(payout: Row, connection_id: UUID, reason: str) -> None:
+    """A payout that cannot be transferred by itself: put before the merchant, once."""
+    amount = Money(payout["amount_minor"], payout["currency"])
+    of = (payout["merchant"], connection_id, None, None, payout["id"])
+    row_id = await _mean(of, "transfer", amount, _sent(payout, "transfer"))
+    if row_id is not None and await park(row_id, reason):
+        await jobs.ask("merchant.alert", payout["merchant"], at=from_now(30))
 
 
 async def untransfer(payout: Row) -> None:
@@ -206,12 +233,27 @@ async def resize(write_back_id: int, amount: Money) -> bool:
 
 
 async def freeze(write_back_id: int) -> Row | None:
-    """Make the request's bytes, once; None when the merchant has chosen no account for this currency."""
-    row = await db.fetch_row(_WHOLE, write_back_id)
-    element = await _element(row) if row else None
-    if row is None or element is None:
+    """Make the request's bytes, once; None when it is made already, or cannot be as things are."""
+    try:
+        return await _freeze(write_back_id)
+    except Cannot:
         return None
-    frozen = _encode(element)
+
+
+async def obstacle(write_back_id: int) -> str:
+    """The same; why it cannot be made (a reason, or WAITS), "" when it is."""
+    try:
+        await _freeze(write_back_id)
+    except Cannot as no:
+        return no.reason
+    return ""
+
+
+async def _freeze(write_back_id: int) -> Row | None:
+    row = await db.fetch_row(_WHOLE, write_back_id)
+    if row is None:
+        return None
+    frozen = _encode(await element(row))
     updated: Row | None = await db.fetch_row(
         "UPDATE write_back SET request = $2, request_sha256 = $3 WHERE id = $1 AND request = '' RETURNING *",
         write_back_id,
@@ -222,7 +264,8 @@ async def freeze(write_back_id: int) -> Row | None:
 
 
 _WHOLE = """
-SELECT w.*, p.paid_at, c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on
+SELECT w.*, p.paid_at, p.currency AS paid_currency, p.amount_minor AS paid_minor, p.settled_minor, p.settlement_currency,
+  c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN payment p ON p.id = w.payment
 LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout WHERE w.id = $1
 """
@@ -247,80 +290,3 @@ async def _mean(of: tuple[UUID | None, ...], kind: str, amount: Money, reference
             await freeze(row_id)
             wake("write_back", row_id)
     return row_id
-
-
-async def _element(row: Row) -> dict[str, Any] | None:
-    """The element as Xero will see it; amounts are exact decimals, the date is the organisation's own."""
-    amount = Money(row["amount_minor"], row["currency"]).decimal
-    if row["payout"]:
-        return await _transfer(row, amount)
-    on = row["dated_on"].isoformat() if row["dated_on"] else _day(row["timezone"], row["paid_at"])
-    if row["kind"] == "reversal":
-        return {"Status": "DELETED"}
-    account = await chosen(row["connection"], "payments", row["currency"])
-    if account is None:
-        return None
-    if row["kind"] == "overpayment":
-        return _overpayment(row, amount, on, account)
-    if row["kind"] == "fee":
-        fees = await chosen(row["connection"], "fees", "")
-        return _fee(row, amount, on, account, fees) if fees else None
-    return {
-        "Invoice": {"InvoiceID": row["xero_invoice_id"]},
-        "Account": {"AccountID": account["xero_account_id"]},
-        "Date": on,
-        "Amount": amount,
-        "Reference": row["reference"],
-    }
-
-
-async def _transfer(row: Row, amount: Decimal) -> dict[str, Any] | None:
-    """From the account that takes payments to the bank account chosen for payouts, on the day the bank had it."""
-    clearing = await chosen(row["connection"], "payments", row["currency"])
-    bank = await chosen(row["connection"], "bank", row["currency"])
-    if clearing is None or bank is None:
-        return None
-    return {
-        "FromBankAccount": {"AccountID": clearing["xero_account_id"]},
-        "ToBankAccount": {"AccountID": bank["xero_account_id"]},
-        "Amount": amount,
-        "Date": (row["dated_on"] or row["arrives_on"]).isoformat(),
-        "Reference": row["reference"],
-    }
-
-
-def _overpayment(row: Row, amount: Decimal, on: str, bank: Row) -> dict[str, Any]:
-    """Exactly one line, which Xero codes to what customers owe by itself (facts §5.5)."""
-    return {
-        "Type": "RECEIVE-OVERPAYMENT",
-        "Contact": {"ContactID": row["contact_id"]},
-        "LineAmountTypes": "NoTax",
-        "LineItems": [{"Description": f"Overpayment of invoice {row['number']}", "LineAmount": amount}],
-        "BankAccount": {"AccountID": bank["xero_account_id"]},
-        "CurrencyCode": row["currency"],
-        "Date": on,
-        "Reference": row["reference"],
-    }
-
-
-def _fee(row: Row, amount: Decimal, on: str, bank: Row, fees: Row) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "Description": f"Stripe fee for invoice {row['number']}",
-        "Quantity": 1,
-        "UnitAmount": amount,
-    }
-    line |= {"AccountCode": fees["code"]} if fees["code"] else {"AccountID": fees["xero_account_id"]}
-    line |= {"TaxType": fees["tax_type"]} if fees["tax_type"] else {}
-    return {
-        "Type": "SPEND",
-        "Contact": {"Name": "Stripe"},
-        "LineAmountTypes": "Inclusive",
-        "LineItems": [line],
-        "BankAccount": {"AccountID": bank["xero_account_id"]},
-        "Date": on,
-        "Reference": row["reference"],
-    }
-
-
-def _day(zone: str, paid_at: datetime | None) -> str:
-    return date_in(zone or "UTC", paid_at).isoformat()

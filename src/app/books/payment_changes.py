@@ -145,6 +145,8 @@ async def _settle(payment: Row, charge: ChargeView | None) -> Row:
     )  # fmt: skip
     await ledger.settled(payment, balance.id, gross, fee)
     await intents.intend_fee(payment, fee)
+    if gross.currency != payment["currency"]:
+        await intents.intend_exchange(payment, gross)
     await live.announce(payment["merchant"])
     return await reread(payment)
 

@@ -134,6 +134,9 @@ class LineView:
     payment_intent: str
     description: str
     created: datetime
+    # What moved, as its source says it: in the currency of the payment, where the balance is in another one.
+    source_amount: int = 0
+    source_currency: str = ""
 
 
 def session_view(raw: Json) -> SessionView:
@@ -261,4 +264,6 @@ def line_view(raw: Json) -> LineView:
         payment_intent=id_of(about.get("payment_intent")),
         description=text(raw, "description"),
         created=epoch(raw.get("created")),
+        source_amount=int(about.get("amount") or 0),
+        source_currency=text(about, "currency"),
     )

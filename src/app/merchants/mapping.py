@@ -20,10 +20,11 @@ from app.merchants.details import Errors
 Row = Mapping[str, Any]
 Options = list[tuple[str, str]]
 
-# The organisation's own currency first, then those its invoices are in.
+# The organisation's own currency first, then those its invoices and its payouts are in.
 _CURRENCIES = """
 SELECT currency FROM invoice WHERE connection = $1 AND status IN ('DRAFT', 'SUBMITTED', 'AUTHORISED', 'PAID')
 UNION SELECT currency FROM account_choice WHERE connection = $1 AND kind = 'payments'
+UNION SELECT o.currency FROM payout o JOIN connection c ON c.merchant = o.merchant WHERE c.id = $1
 """
 
 

@@ -1,11 +1,13 @@
 """Payouts, and what is in one of them to the last penny: templates/app/payouts and templates/app/payout."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from app.books import payouts
+from app.books.intents_requests import part_of
 from app.core import db
 from app.core.errors import NotFound
 from app.core.money import Money
@@ -21,7 +23,8 @@ LEFT JOIN write_back w ON w.payout = o.id AND w.kind = 'transfer'
 WHERE o.merchant = $1 ORDER BY o.arrives_on DESC, o.created_at DESC, o.id LIMIT {PAGE} OFFSET $2
 """
 _LINES = """
-SELECT l.*, i.id AS invoice, i.number, i.contact_name FROM payout_line l LEFT JOIN payment p ON p.id = l.payment
+SELECT l.*, p.amount_minor AS paid_minor, p.settled_minor, p.connection, i.id AS invoice, i.number, i.contact_name
+FROM payout_line l LEFT JOIN payment p ON p.id = l.payment
 LEFT JOIN invoice i ON i.id = p.invoice WHERE l.payout = $1 ORDER BY l.at, l.id
 """
 _WRITTEN = "SELECT state FROM write_back WHERE payout = $1 AND kind = 'transfer'"
@@ -43,11 +46,13 @@ _IN_XERO = {
 _PAYMENTS = frozenset({"charge", "payment"})
 _REFUNDS = frozenset({"refund", "payment_refund", "refund_failure", "payment_failure_refund", "payment_reversal"})
 _FEES = frozenset({"stripe_fee", "stripe_fx_fee", "tax_fee", "application_fee", "payment_network_cost"})
+_RETURNED = frozenset({"payout", "payout_failure", "payout_cancel"})
 _DISPUTE = ("dp_", "du_")
 WORDS = {
     "payments": "Payments",
     "fees": "Stripe’s fees",
     "refunds": "Refunds",
+    "exchange": "Exchange differences",
     "disputes": "Disputes",
     "returned": "Earlier payouts",
     "other": "Other movements in Stripe",
@@ -82,20 +87,47 @@ async def explained(merchant_id: UUID, payout_id: UUID) -> dict[str, Any]:
     return {
         "now": place.now,
         "payout": _payout(row, await db.fetch_value(_WRITTEN, payout_id)),
-        "failures": [one for one in await failures(merchant_id) if one.href.endswith(f"/{payout_id}")],
+        "failures": await failures(merchant_id, payout_id=payout_id),
+        "shares": await _shares(merchant_id, lines, row["currency"]),
         "sums": shown,
         "residue": Money(amount.minor - sum(sums.values()), row["currency"]),
         "lines": [_line(line, place.local(line["at"])) for line in lines],
     }
 
 
+async def _shares(merchant_id: UUID, lines: Iterable[Row], currency: str) -> list[SimpleNamespace]:
+    """What of it belongs to which organisation, where it is several."""
+    sums: defaultdict[UUID, int] = defaultdict(int)
+    for line in lines:
+        if line["connection"]:
+            sums[line["connection"]] += line["net_minor"]
+    if len(sums) < 2:
+        return []
+    rows = await db.fetch("SELECT id, name FROM connection WHERE merchant = $1 ORDER BY name, id", merchant_id)
+    return [
+        SimpleNamespace(organisation=row["name"], amount=Money(sums[row["id"]], currency))
+        for row in rows
+        if row["id"] in sums
+    ]
+
+
 def sum_up(lines: Iterable[Row]) -> dict[str, int]:
     """Minor units by kind of movement; together they are what Stripe's lines come to, whatever they are."""
     sums = dict.fromkeys(WORDS, 0)
     for line in lines:
-        sums[group(line)] += line["gross_minor"]
+        rate = _rate(line)
+        sums[group(line)] += line["gross_minor"] - rate
+        sums["exchange"] += rate
         sums["fees"] -= line["fee_minor"]
     return sums
+
+
+def _rate(line: Row) -> int:
+    """How much more or less a refund moved than it would have at the rate of its payment."""
+    if group(line) != "refunds" or line["source_minor"] is None or line["settled_minor"] is None:
+        return 0
+    gross: int = line["gross_minor"]
+    return gross - part_of(line["settled_minor"], line["source_minor"], line["paid_minor"])
 
 
 def group(line: Row) -> str:
@@ -107,7 +139,7 @@ def group(line: Row) -> str:
         return "refunds"
     if kind in _FEES:
         return "fees"
-    if kind.startswith("payout"):
+    if kind in _RETURNED:
         return "returned"
     return "disputes" if line["source_id"].startswith(_DISPUTE) else "other"
 

@@ -27,9 +27,12 @@ def disconnected(place: Home) -> SimpleNamespace | None:
     )
 
 
-async def failures(merchant_id: UUID, invoice_id: UUID | None = None) -> list[SimpleNamespace]:
-    """What could not be recorded in Xero, each with the reason and the ways out; of one invoice if asked."""
+async def failures(
+    merchant_id: UUID, invoice_id: UUID | None = None, payout_id: UUID | None = None
+) -> list[SimpleNamespace]:
+    """What could not be recorded in Xero, each with the reason and the ways out; of one invoice or payout if asked."""
     found = await writeback.attention(merchant_id, invoice_id)
+    found = [one for one in found if payout_id in {None, one[0]["payout"]}]
     return [_failure(row, reason) for row, reason in found[:MOST]]
 
 
@@ -57,7 +60,7 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
         invoice_number="" if row["payout"] else row["number"] or "No number",
         amount=Money(row["amount_minor"], row["currency"]),
         reason=why(row["reason"] or "unavailable", row["message"]),
-        way_out=reason.way_out + (f" The reference is {row['reference']}." if row["reason"] == "unclear" else ""),
+        way_out=reason.way_out + _besides(row),
         fix=fixes.fix_of(row),
         can_retry=(reason.retry or row["state"] != "parked") and fixes.retry_helps(row),
         by_hand=reason.by_hand and row["state"] == "parked",
@@ -65,6 +68,13 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
         can_redate=row["state"] == "parked" and writeback.may_redate(row),
         refund_href=f"/payments/{row['payment']}/refund" if reason.refund and row["state"] == "parked" else "",
     )
+
+
+def _besides(row: Mapping[str, Any]) -> str:
+    """What this one's reason cannot say by itself."""
+    if row["reason"] == "unclear":
+        return f" The reference is {row['reference']}."
+    return f" {row['message']}" if row["kind"] == "exchange" and row["message"] else ""
 
 
 def why(code: str, message: str) -> str:

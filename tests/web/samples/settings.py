@@ -185,6 +185,7 @@ def explained(**over: Any) -> Context:
         "failures": [],
         "sums": [Thing(words="Payments", amount=gbp(17000)), Thing(words="Stripe’s fees", amount=gbp(-280))],
         "residue": gbp(0),
+        "shares": [],
         "lines": [charge, fee],
     }
     return FRAME | values | over

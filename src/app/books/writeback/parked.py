@@ -118,7 +118,7 @@ async def account_chosen(connection_id: UUID) -> int:
     """After the merchant chose accounts: everything that waited for that goes on; how many."""
     rows = await db.fetch(
         "SELECT id FROM write_back WHERE connection = $1 AND state = 'parked' "
-        "AND reason IN ('account_missing', 'account_archived') ORDER BY created_at, id",
+        "AND reason IN ('account_missing', 'account_archived', 'no_bank_account', 'fee_currency') ORDER BY created_at, id",
         connection_id,
     )
     for row in rows:

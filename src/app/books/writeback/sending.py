@@ -13,7 +13,7 @@ from app.books.writeback.classify import parked_by
 from app.books.writeback.paying import write_payments
 from app.books.writeback.reversals import write_reversal
 from app.books.writeback.rows import Item, claim_followers, kept, load
-from app.books.writeback.timing import PATIENCE
+from app.books.writeback.timing import PATIENCE, TIMING
 from app.books.writeback.twins import look_for_twins
 from app.books.writeback.verdict import Verdicts, quiet_until
 from app.clients.bundle import Clients
@@ -103,8 +103,11 @@ async def _ready(item: Item, verdicts: Verdicts) -> bool:
         return False
     if item.row["connection_state"] != "connected":
         await outcome.park(item, "disconnected", keep_trace=item.unclear)
-    elif not item.row["request"] and await intents.freeze(item.claim.id) is None:
-        await outcome.park(item, "account_missing")
+    elif why := "" if item.row["request"] else await intents.obstacle(item.claim.id):
+        if why == intents.WAITS:
+            verdicts.later(item, from_now(TIMING.waiting), "Stripe has not said yet what it made of the currency.")
+            return False
+        await outcome.park(item, why)
     else:
         return True
     verdicts.done(item)

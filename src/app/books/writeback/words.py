@@ -100,6 +100,37 @@ REASONS: dict[str, Reason] = {
         "Choose a bank account under Settings and try again, or record it in Xero yourself and mark this as done.",
         by_hand=True,
     ),
+    "fee_currency": Reason(
+        "Stripe’s fee is in another currency than the account chosen for payments",
+        "Choose an account kept in that currency under Settings and try again, or record the fee in Xero yourself and mark "
+        "this as done.",
+        by_hand=True,
+    ),
+    "payout_currency": Reason(
+        "the payout is in another currency than the accounts chosen for it",
+        "Record the transfer in Xero yourself, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
+    "payout_mixed": Reason(
+        "the payout holds money of several organisations",
+        "Record each organisation’s share in Xero, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
+    "exchanged": Reason(
+        "Stripe changed the payment into another currency than its account in Xero is kept in",
+        "Move it in Xero to the account that takes that currency, then mark this as done. If you choose that account for such "
+        "payments under Settings, this is not needed any more.",
+        retry=False,
+        by_hand=True,
+    ),
+    "refund_rate": Reason(
+        "the exchange rate had changed when Stripe refunded the payment",
+        "Record the difference in Xero on the account that takes payments, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
     "payment_waits": Reason(
         "the payment that was refunded is not certain in Xero itself",
         "Settle the payment first; this follows by itself. If you booked the payment yourself, book the refund too and mark "
