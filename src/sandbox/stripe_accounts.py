@@ -250,6 +250,8 @@ def reconnect(stripe: Stripe, account: Obj) -> None:
     """The merchant connects the same account again."""
     account["_connected"] = True
     stripe.put(KIND, account)
+    application = {"id": stripe.application(), "object": "application", "name": "Payportal", "_account": account["id"]}
+    emit(stripe, "account.application.authorized", application)
 
 
 def payment_methods(stripe: Stripe, account: str, currency: str) -> list[str]:

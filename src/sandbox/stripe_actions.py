@@ -45,11 +45,12 @@ class Refund(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Dispute(msgspec.Struct, forbid_unknown_fields=True):
-    """A customer disputes a charge with their bank; an ``inquiry`` moves no money."""
+    """A customer disputes a charge with their bank; an ``inquiry`` moves no money, a ``prevented`` one is over at once."""
 
     charge: str
     reason: str = "fraudulent"
     inquiry: bool = False
+    prevented: bool = False
     amount: int | None = None
 
 
@@ -65,7 +66,9 @@ class Payout(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Outcome(msgspec.Struct, forbid_unknown_fields=True):
-    """How something open ends: ``paid``/``failed`` (payout), ``succeeded``/``failed`` (refund), ``won``/``lost`` (dispute)."""
+    """How something goes on: ``paid``/``failed`` (payout), ``succeeded``/``failed``/``requires_action`` (refund),
+    ``won``/``lost``/``escalated``/``appeal`` (dispute); ``code`` says why it failed.
+    """
 
     outcome: str
     code: str | None = None
@@ -167,10 +170,13 @@ def refund(stripe: Stripe, order: Refund) -> Obj:
 
 def end_refund(stripe: Stripe, id: str, order: Outcome) -> Obj:
     """A pending refund succeeds, or any refund fails."""
-    row = _need(stripe, "refund", id)
+    row, reason = _need(stripe, "refund", id), order.code or "unknown"
+    if reason not in stripe_refunds.FAILURES:
+        raise stripe_errors.StripeError(400, f"A refund fails for one of: {', '.join(stripe_refunds.FAILURES)}.")
     ways = {
         "succeeded": lambda: stripe_refunds.succeed(stripe, row),
-        "failed": lambda: stripe_refunds.fail(stripe, row, order.code or "unknown"),
+        "failed": lambda: stripe_refunds.fail(stripe, row, reason),
+        "requires_action": lambda: stripe_refunds.require_action(stripe, row),
     }
     return _done(_choice(ways, order.outcome), row)
 
@@ -180,7 +186,11 @@ def dispute(stripe: Stripe, order: Dispute) -> Obj:
     charge = _need(stripe, "charge", order.charge)
     if charge["status"] != "succeeded":
         raise stripe_errors.StripeError(400, "Only a succeeded charge can be disputed.")
-    return stripe_disputes.create(stripe, charge, order.reason, inquiry=order.inquiry, amount=order.amount)
+    if order.inquiry and order.prevented:
+        raise stripe_errors.StripeError(400, "A dispute is an inquiry or prevented, not both.")
+    return stripe_disputes.create(
+        stripe, charge, order.reason, inquiry=order.inquiry, prevented=order.prevented, amount=order.amount
+    )
 
 
 def end_dispute(stripe: Stripe, id: str, order: Outcome) -> Obj:
@@ -189,6 +199,8 @@ def end_dispute(stripe: Stripe, id: str, order: Outcome) -> Obj:
     ways = {
         "won": lambda: bool(stripe_disputes.close(stripe, row, won=True)),
         "lost": lambda: bool(stripe_disputes.close(stripe, row, won=False)),
+        "escalated": lambda: stripe_disputes.escalate(stripe, row),
+        "appeal": lambda: stripe_disputes.appeal(stripe, row),
     }
     return _done(_choice(ways, order.outcome), row)
 

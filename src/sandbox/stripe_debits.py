@@ -10,7 +10,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sandbox import stripe_banks, stripe_errors, stripe_ledger, stripe_objects, stripe_payments, stripe_sessions
+from sandbox import (
+    stripe_banks,
+    stripe_errors,
+    stripe_ledger,
+    stripe_objects,
+    stripe_payments,
+    stripe_refunds,
+    stripe_sessions,
+)
 from sandbox.store import Obj
 from sandbox.stripe_events import emit
 from sandbox.stripe_payments import Payer, Result
@@ -153,6 +161,7 @@ def settle(stripe: Stripe, charge: Obj, failure: str | None = None) -> bool:
         stripe.later(stripe.modes.balance_seconds, "balance", {"charge": charge["id"]})
     if session is not None:
         stripe_sessions.settle(stripe, session, paid=failure is None)
+    stripe_refunds.charge_settled(stripe, charge)
     return True
 
 

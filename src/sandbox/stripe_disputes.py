@@ -1,19 +1,22 @@
 """Disputes: opened by test cards or from the console, answered with evidence, won or lost.
 
 A chargeback takes the amount and a fee from the connected account at once and gives both back when it is won; an inquiry
-(``warning_*``) moves no money. Source: docs.stripe.com/disputes and docs.stripe.com/testing#disputes.
+(``warning_*``) moves no money, closes by itself after 120 days, or becomes a chargeback. Nobody answering in time loses. A
+lost one may be appealed; one ``prevented`` was settled between Stripe and the bank before it began, and costs no fee.
+Source: docs.stripe.com/disputes and docs.stripe.com/testing#disputes.
 """
 
 from typing import Any
 
-from sandbox import stripe_errors, stripe_fees, stripe_ledger
+from sandbox import stripe_errors, stripe_fees, stripe_ledger, stripe_refunds
 from sandbox.store import Obj
 from sandbox.stripe_events import emit
 from sandbox.stripe_sessions import merged
 from sandbox.stripe_world import DAY, Stripe, render
 
 REVIEW_SECONDS = 5.0
-OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
+OPEN = tuple(f"{kind}{step}" for kind in ("", "warning_", "appeal_") for step in ("needs_response", "under_review"))
+DAYS_TO_ANSWER, DAYS_OF_INQUIRY = 9, 120
 _EVIDENCE = (
     "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal "
     "customer_communication customer_email_address customer_name customer_purchase_ip customer_signature "
@@ -37,13 +40,22 @@ def strike(stripe: Stripe, charge: Obj, kind: str) -> None:
 
 
 def create(
-    stripe: Stripe, charge: Obj, reason: str = "fraudulent", *, inquiry: bool = False, amount: int | None = None
+    stripe: Stripe,
+    charge: Obj,
+    reason: str = "fraudulent",
+    *,
+    inquiry: bool = False,
+    prevented: bool = False,
+    amount: int | None = None,
 ) -> Obj:
     """Open a dispute over a succeeded charge (what is left of it unless ``amount`` says otherwise)."""
     stripe_ledger.book_charge(stripe, charge)
+    stripe_refunds.stop_pending(stripe, charge)
     dispute = _build(stripe, charge, reason, inquiry, amount or charge["amount"] - charge["amount_refunded"])
+    if prevented:
+        dispute["status"] = "prevented"
     if not inquiry:
-        _withdraw(stripe, dispute)
+        _withdraw(stripe, dispute, fee=not prevented)
     stripe.put("dispute", dispute)
     charge["disputed"] = True
     charge["_dispute_over"] = inquiry
@@ -51,6 +63,11 @@ def create(
     emit(stripe, "charge.dispute.created", dispute)
     if not inquiry:
         emit(stripe, "charge.dispute.funds_withdrawn", dispute)
+    if prevented:
+        emit(stripe, "charge.dispute.closed", dispute)
+    else:
+        days = DAYS_OF_INQUIRY if inquiry else DAYS_TO_ANSWER
+        stripe.later(days * DAY, "dispute_deadline", {"dispute": dispute["id"]})
     return dispute
 
 
@@ -73,7 +90,7 @@ def _build(stripe: Stripe, charge: Obj, reason: str, inquiry: bool, amount: int)
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": stripe.now() + 9 * DAY,
+            "due_by": stripe.now() + DAYS_TO_ANSWER * DAY,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -92,9 +109,10 @@ def _build(stripe: Stripe, charge: Obj, reason: str, inquiry: bool, amount: int)
     }
 
 
-def _withdraw(stripe: Stripe, dispute: Obj) -> None:
+def _withdraw(stripe: Stripe, dispute: Obj, *, fee: bool = True) -> None:
     gross, currency, rate = stripe_ledger.convert(stripe, dispute["_account"], dispute["amount"], dispute["currency"])
-    _line(stripe, dispute, -gross, currency, stripe_fees.dispute_fee(currency), rate, "Chargeback withdrawal")
+    costs = stripe_fees.dispute_fee(currency) if fee else 0
+    _line(stripe, dispute, -gross, currency, costs, rate, "Chargeback withdrawal")
 
 
 def _line(stripe: Stripe, dispute: Obj, amount: int, currency: str, fee: int, rate: float | None, words: str) -> None:
@@ -131,7 +149,7 @@ def update(stripe: Stripe, dispute: Obj, params: Obj) -> Obj:
     if evidence and params.get("submit", True):
         dispute["evidence_details"]["submission_count"] += 1
         dispute["evidence_details"]["submission_method"] = "manual"
-        dispute["status"] = "warning_under_review" if dispute["status"].startswith("warning") else "under_review"
+        dispute["status"] = dispute["status"].replace("needs_response", "under_review")
         stripe.later(REVIEW_SECONDS, "dispute_review", {"dispute": dispute["id"]})
     stripe.put("dispute", dispute)
     emit(stripe, "charge.dispute.updated", dispute, {})
@@ -166,6 +184,36 @@ def close(stripe: Stripe, dispute: Obj, *, won: bool) -> Obj:
     return dispute
 
 
+def escalate(stripe: Stripe, dispute: Obj) -> bool:
+    """An inquiry becomes a chargeback: now the money goes. False for anything else."""
+    if dispute["status"] not in ("warning_needs_response", "warning_under_review"):
+        return False
+    _withdraw(stripe, dispute)
+    dispute |= {"status": "needs_response", "is_charge_refundable": False}
+    dispute["evidence_details"]["due_by"] = stripe.now() + DAYS_TO_ANSWER * DAY
+    stripe.put("dispute", dispute)
+    charge = stripe.find("charge", dispute["charge"])
+    if charge is not None:
+        charge["_dispute_over"] = False
+        stripe.put("charge", charge)
+    stripe.later(DAYS_TO_ANSWER * DAY, "dispute_deadline", {"dispute": dispute["id"]})
+    emit(stripe, "charge.dispute.updated", dispute, {"status": "warning_needs_response"})
+    emit(stripe, "charge.dispute.funds_withdrawn", dispute)
+    return True
+
+
+def appeal(stripe: Stripe, dispute: Obj) -> bool:
+    """A lost dispute goes to a second round. False for anything else."""
+    if dispute["status"] != "lost":
+        return False
+    dispute["status"] = "appeal_needs_response"
+    dispute["evidence_details"] |= {"due_by": stripe.now() + DAYS_TO_ANSWER * DAY, "past_due": False}
+    stripe.put("dispute", dispute)
+    stripe.later(DAYS_TO_ANSWER * DAY, "dispute_deadline", {"dispute": dispute["id"]})
+    emit(stripe, "charge.dispute.updated", dispute, {"status": "lost"})
+    return True
+
+
 def _fraud_warning(stripe: Stripe, charge: Obj) -> None:
     warning: Obj = {
         "id": stripe.id("issfr_1"),
@@ -190,4 +238,13 @@ def register(stripe: Stripe) -> None:
         if dispute is not None and dispute["status"] in OPEN:
             close(stripe, dispute, won=dispute["evidence"].get("uncategorized_text") == "winning_evidence")
 
+    async def deadline(payload: Obj) -> None:
+        dispute = stripe.find("dispute", payload["dispute"])
+        if dispute is None or not dispute["status"].endswith("needs_response"):
+            return
+        if dispute["status"].startswith("warning") or stripe.now() >= dispute["evidence_details"]["due_by"]:
+            dispute["evidence_details"]["past_due"] = True
+            close(stripe, dispute, won=False)
+
     stripe.world.clock.on("stripe.dispute_review", review)
+    stripe.world.clock.on("stripe.dispute_deadline", deadline)

@@ -1,5 +1,6 @@
 """Payouts: automatic ones bundle every available line of a currency, manual ones just an amount.
 
+A payout is pending until it goes to the bank, a minute later; until then a manual one may be cancelled.
 Automatic payouts can be itemised (``balance_transactions?payout=``) once reconciliation completed; manual ones never.
 ``paid`` may still become ``failed``. Source: docs.stripe.com/payouts and docs.stripe.com/payouts/reconciliation.
 """
@@ -9,7 +10,7 @@ from sandbox.store import Obj
 from sandbox.stripe_events import emit
 from sandbox.stripe_world import Stripe
 
-RECONCILE_SECONDS = 2.0
+RECONCILE_SECONDS, SENT_SECONDS = 2.0, 60.0
 FAILURES = {
     "no_account": "The bank account could not be located.",
     "account_closed": "The bank account has been closed.",
@@ -62,6 +63,7 @@ def _pay_out(stripe: Stripe, account: str, currency: str, lines: list[Obj], amou
         stripe.put("balance_transaction", own)
     stripe.put("payout", payout)
     emit(stripe, "payout.created", payout)
+    stripe.later(SENT_SECONDS, "payout_sent", {"payout": payout["id"]})
     stripe.world.clock.schedule(payout["arrival_date"], "stripe.payout_arrival", {"payout": payout["id"]})
     if lines:
         stripe.later(RECONCILE_SECONDS, "payout_reconciled", {"payout": payout["id"]})
@@ -95,7 +97,7 @@ def _build(stripe: Stripe, account: str, currency: str, amount: int, *, automati
         "reversed_by": None,
         "source_type": "card",
         "statement_descriptor": None,
-        "status": "in_transit",
+        "status": "pending",
         "trace_id": {"status": "pending", "value": None},
         "type": "bank_account",
     }
@@ -129,6 +131,23 @@ def fail(stripe: Stripe, payout: Obj, code: str = "no_account") -> bool:
     return True
 
 
+def cancel(stripe: Stripe, payout: Obj) -> Obj:
+    """Take a manual payout back before it goes to the bank; raises 400 afterwards, and for an automatic one."""
+    if payout["automatic"] or payout["status"] != "pending":
+        why = "it was created automatically" if payout["automatic"] else f"it is {payout['status']}"
+        raise stripe_errors.StripeError(
+            400, f"Payout {payout['id']} cannot be canceled because {why}.", code="payout_not_cancelable"
+        )
+    back = stripe_ledger.Line(
+        payout["amount"], payout["currency"], "payout_cancel", payout["id"], "STRIPE PAYOUT CANCEL"
+    )
+    stripe_ledger.post(stripe, payout["_account"], back)
+    payout["status"] = "canceled"
+    stripe.put("payout", payout)
+    emit(stripe, "payout.canceled", payout)
+    return payout
+
+
 def lines_of(stripe: Stripe, account: str, id: str) -> list[Obj]:
     """The balance transactions an automatic payout settles, its own negative line included. Raises 400 for a manual one."""
     payout = stripe.need("payout", id, account, "payout")
@@ -156,6 +175,13 @@ def register(stripe: Stripe) -> None:
         if stripe.modes.automatic_payouts and stripe_accounts.pays_out_daily(stripe, account):
             automatic(stripe, account)
 
+    async def sent(payload: Obj) -> None:
+        payout = stripe.find("payout", payload["payout"])
+        if payout is not None and payout["status"] == "pending":
+            payout["status"] = "in_transit"
+            stripe.put("payout", payout)
+            emit(stripe, "payout.updated", payout, {"status": "pending"})
+
     async def arrival(payload: Obj) -> None:
         payout = stripe.find("payout", payload["payout"])
         if payout is not None:
@@ -169,5 +195,6 @@ def register(stripe: Stripe) -> None:
             emit(stripe, "payout.reconciliation_completed", payout)
 
     stripe.world.clock.on("stripe.available", available)
+    stripe.world.clock.on("stripe.payout_sent", sent)
     stripe.world.clock.on("stripe.payout_arrival", arrival)
     stripe.world.clock.on("stripe.payout_reconciled", reconciled)

@@ -8,9 +8,13 @@ from sandbox import stripe_errors, stripe_fees, stripe_ledger, stripe_money, str
 from sandbox.store import Obj
 from sandbox.stripe_cards import card
 from sandbox.stripe_events import emit
-from sandbox.stripe_world import Stripe
+from sandbox.stripe_world import DAY, Stripe
 
-PENDING_SECONDS, FAILING_SECONDS = 5.0, 5.0
+PENDING_SECONDS, FAILING_SECONDS, REFERENCE_SECONDS = 5.0, 5.0, 8.0
+FAILURES = (
+    "lost_or_stolen_card expired_or_canceled_card charge_for_pending_refund_disputed insufficient_funds declined "
+    "merchant_request unknown"
+).split()
 
 
 def create(stripe: Stripe, account: str, params: Obj) -> Obj:
@@ -23,19 +27,23 @@ def create(stripe: Stripe, account: str, params: Obj) -> Obj:
         raise stripe_errors.invalid(
             "refund_application_fee", f"Charge {charge['id']} has no application fee to refund."
         )
-    stripe_ledger.book_charge(stripe, charge)
+    waits = charge["status"] == "pending"
+    if not waits:
+        stripe_ledger.book_charge(stripe, charge)
     refund = stripe_objects.refund(stripe, charge, amount, params)
     stripe.put("refund", refund)
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     stripe.put("charge", charge)
     slow = charge["payment_method_details"]["type"] != "card" or card(charge["_number"]).refund == "pending"
-    if not _affordable(stripe, charge, amount):
+    if waits:
+        refund["pending_reason"] = "charge_pending"
+    elif not _affordable(stripe, charge, amount):
         refund["pending_reason"] = "insufficient_funds"
     elif not slow:
         _pay(stripe, refund, charge)
     emit(stripe, "refund.created", refund)
-    emit(stripe, "charge.refunded", charge, {"amount_refunded": charge["amount_refunded"] - amount})
+    emit(stripe, "charge.refunded", charge)
     if slow and refund["pending_reason"] == "processing":
         stripe.later(PENDING_SECONDS, "refund", {"refund": refund["id"]})
     return refund
@@ -50,7 +58,7 @@ def _charge(stripe: Stripe, account: str, params: Obj) -> Obj:
         return stripe.need("charge", params["charge"], account, "charge")
     intent = stripe.need("payment_intent", params["payment_intent"], account, "payment_intent")
     charge = stripe.find("charge", intent["latest_charge"])
-    if charge is None or charge["status"] != "succeeded":
+    if charge is None or charge["status"] == "failed":
         raise stripe_errors.invalid(
             "payment_intent",
             f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
@@ -60,7 +68,7 @@ def _charge(stripe: Stripe, account: str, params: Obj) -> Obj:
 
 
 def _check(charge: Obj, amount: int, left: int) -> None:
-    if charge["status"] != "succeeded":
+    if charge["status"] == "failed":
         raise stripe_errors.invalid("charge", f"Charge {charge['id']} has not succeeded.", "charge_not_refundable")
     if charge["disputed"] and not charge.get("_dispute_over"):
         raise stripe_errors.StripeError(
@@ -114,18 +122,20 @@ def _pay(stripe: Stripe, refund: Obj, charge: Obj) -> None:
             description=description,
         ),
     )
-    refund |= {"status": "succeeded", "pending_reason": None, "balance_transaction": line["id"]}
+    refund |= {"status": "succeeded", "pending_reason": None, "next_action": None, "balance_transaction": line["id"]}
     stripe.put("refund", refund)
     if card(charge["_number"]).refund == "fails":
         stripe.later(FAILING_SECONDS, "refund_failure", {"refund": refund["id"]})
+    elif type == "refund":
+        stripe.later(REFERENCE_SECONDS, "refund_reference", {"refund": refund["id"]})
 
 
 def succeed(stripe: Stripe, refund: Obj) -> bool:
     """A pending refund goes through; False when it is not pending."""
     charge = stripe.find("charge", refund["charge"])
-    if refund["status"] != "pending" or charge is None:
+    if refund["status"] not in ("pending", "requires_action") or charge is None or charge["status"] != "succeeded":
         return False
-    previous = {"status": "pending", "pending_reason": refund["pending_reason"], "balance_transaction": None}
+    previous = {"status": refund["status"], "pending_reason": refund["pending_reason"], "balance_transaction": None}
     _pay(stripe, refund, charge)
     _updated(stripe, refund, previous)
     return True
@@ -134,12 +144,12 @@ def succeed(stripe: Stripe, refund: Obj) -> bool:
 def fail(stripe: Stripe, refund: Obj, reason: str = "unknown") -> bool:
     """A pending or succeeded refund fails: the money returns to the balance. False when it had failed or was cancelled."""
     charge = stripe.find("charge", refund["charge"])
-    if refund["status"] not in ("pending", "succeeded") or charge is None:
+    if refund["status"] not in ("pending", "succeeded", "requires_action") or charge is None:
         return False
     previous = {"status": refund["status"], "failure_reason": None}
     if refund["balance_transaction"] is not None:
         _return_money(stripe, refund)
-    refund |= {"status": "failed", "failure_reason": reason, "pending_reason": None}
+    refund |= {"status": "failed", "failure_reason": reason, "pending_reason": None, "next_action": None}
     stripe.put("refund", refund)
     _give_back(stripe, charge, refund["amount"])
     _updated(stripe, refund, previous)
@@ -173,14 +183,16 @@ def _give_back(stripe: Stripe, charge: Obj, amount: int) -> None:
 
 def cancel(stripe: Stripe, refund: Obj) -> Obj:
     """Cancel one that waits for action or money; raises 400 otherwise."""
-    if refund["status"] not in ("requires_action", "pending") or refund["pending_reason"] != "insufficient_funds":
+    waits = refund["status"] == "pending" and refund["pending_reason"] in ("insufficient_funds", "charge_pending")
+    if not waits and refund["status"] != "requires_action":
         raise stripe_errors.StripeError(400, f"Refund {refund['id']} cannot be canceled in its current state.")
     charge = stripe.find("charge", refund["charge"])
-    refund |= {"status": "canceled", "pending_reason": None}
+    previous = {"status": refund["status"]}
+    refund |= {"status": "canceled", "pending_reason": None, "next_action": None}
     stripe.put("refund", refund)
     if charge is not None:
         _give_back(stripe, charge, refund["amount"])
-    _updated(stripe, refund, {"status": "pending"})
+    _updated(stripe, refund, previous)
     return refund
 
 
@@ -188,6 +200,41 @@ def _updated(stripe: Stripe, refund: Obj, previous: Obj) -> None:
     emit(stripe, "refund.updated", refund, previous)
     # The deprecated twin is still sent.
     emit(stripe, "charge.refund.updated", refund, previous)
+
+
+def require_action(stripe: Stripe, refund: Obj) -> bool:
+    """A pending refund needs the customer to say where it goes; they are asked by e-mail. False when it is not pending."""
+    if refund["status"] != "pending":
+        return False
+    email = refund["instructions_email"] or "customer@example.com"
+    sent = {"email_sent_at": stripe.now(), "email_sent_to": email}
+    previous = {"status": "pending", "pending_reason": refund["pending_reason"], "next_action": None}
+    next_action = {
+        "type": "display_details",
+        "display_details": {"email_sent": sent, "expires_at": stripe.now() + 45 * DAY},
+    }
+    refund |= {"status": "requires_action", "pending_reason": None, "next_action": next_action}
+    stripe.put("refund", refund)
+    _updated(stripe, refund, previous)
+    return True
+
+
+def stop_pending(stripe: Stripe, charge: Obj) -> None:
+    """What was still pending when the charge was disputed fails: the bank takes the money another way."""
+    for refund in stripe.by("refund", "charge", charge["id"]):
+        if refund["status"] == "pending":
+            fail(stripe, refund, "charge_for_pending_refund_disputed")
+
+
+def charge_settled(stripe: Stripe, charge: Obj) -> None:
+    """Refunds of a bank debit that was still on its way go on once it arrived, and fail with it."""
+    for refund in stripe.by("refund", "charge", charge["id"]):
+        if refund["status"] == "pending" and refund["pending_reason"] == "charge_pending":
+            if charge["status"] == "failed":
+                fail(stripe, refund, "merchant_request")
+            else:
+                stripe_ledger.book_charge(stripe, charge)
+                succeed(stripe, refund)
 
 
 def retry_waiting(stripe: Stripe, account: str) -> None:
@@ -212,5 +259,17 @@ def register(stripe: Stripe) -> None:
         if refund is not None:
             fail(stripe, refund, "expired_or_canceled_card")
 
+    async def reference(payload: Obj) -> None:
+        refund = stripe.find("refund", payload["refund"])
+        if refund is not None and refund["status"] == "succeeded":
+            details = refund["destination_details"]["card"]
+            previous = {
+                "destination_details": {"card": {name: details[name] for name in ("reference", "reference_status")}}
+            }
+            details |= {"reference": str(stripe.world.ids.number(10**15)).zfill(15), "reference_status": "available"}
+            stripe.put("refund", refund)
+            _updated(stripe, refund, previous)
+
     stripe.world.clock.on("stripe.refund", settle)
+    stripe.world.clock.on("stripe.refund_reference", reference)
     stripe.world.clock.on("stripe.refund_failure", failure)

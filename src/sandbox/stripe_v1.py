@@ -1,5 +1,7 @@
 """The v1 operations: what each answers once ``stripe_http`` has checked who asks and with what."""
 
+from fnmatch import fnmatchcase
+
 from sandbox import (
     stripe_account_v1,
     stripe_accounts,
@@ -108,6 +110,11 @@ def create_payout(call: Call) -> Obj:
     return stripe_payouts.manual(call.stripe, call.account, call.params)
 
 
+def cancel_payout(call: Call) -> Obj:
+    """``POST /v1/payouts/{id}/cancel``."""
+    return stripe_payouts.cancel(call.stripe, call.stripe.need("payout", call.id, call.account))
+
+
 def update_dispute(call: Call) -> Obj:
     """``POST /v1/disputes/{id}``."""
     dispute = call.stripe.need("dispute", call.id, call.account)
@@ -131,6 +138,10 @@ def list_events(call: Call) -> Obj:
     rows = [row for row in call.stripe.rows("event", call.account) if row["created"] >= since]
     if types is not None:
         rows = [row for row in rows if row["type"] in types]
+    kind = params.pop("type", None)
+    if kind is not None:
+        # A group of types ends in a star: charge.* and the like.
+        rows = [row for row in rows if fnmatchcase(row["type"], kind.replace("[", "[[]").replace("?", "[?]"))]
     if delivered is not None:
         rows = [row for row in rows if (row["pending_webhooks"] == 0) == delivered]
     return stripe_lists.page(rows, params, call.path, "event")
@@ -297,6 +308,8 @@ def operations() -> list[Operation]:
         operation("GET /v1/balance_transactions/{id}", retrieve("balance_transaction")),
         *_readable("/v1/payouts", "payout"),
         operation("POST /v1/payouts", create_payout),
+        operation("POST /v1/payouts/{id}", relabel("payout")),
+        operation("POST /v1/payouts/{id}/cancel", cancel_payout),
         *_readable("/v1/disputes", "dispute"),
         operation("POST /v1/disputes/{id}", update_dispute),
         operation("POST /v1/disputes/{id}/close", close_dispute),

@@ -194,7 +194,8 @@ async def test_money_pays_itself_out_by_the_clock(platform: Platform) -> None:
     await platform.charge(account)
     platform.advance(3 * 86_400)
     types = (await platform.events(account))[len("card") + 1 :]
-    assert ["balance.available", "payout.created", "payout.reconciliation_completed", "payout.paid"] == types
+    wanted = ["balance.available", "payout.created", "payout.reconciliation_completed", "payout.updated", "payout.paid"]
+    assert wanted == types
     assert 0 == sums(platform, account)["available"]["nzd"]
 
 
