@@ -129,6 +129,7 @@ class Customer(Walker):
 
     def type_card(self, card: str) -> httpx.Response:
         """On Stripe's page."""
+        assert "/c/pay/" in self.path, self.text[:3000]
         return self.press(
             "Pay",
             email="aroha@pemberley-interiors.example",

@@ -58,10 +58,13 @@ class PayController(Controller):
         found = await _as_xero_has_it(clients, found)
         if shown(found).state != "open":
             return see_other(f"/p/{found.token}")
-        if (seen := form.text("amount_due_minor")) and seen != str(found.still_due.minor):
-            return _pay(request, clients, found, notice="changed", status_code=409)
         try:
-            return see_other(await checkout.start(clients, found, _amount(form, found)))
+            amount = _amount(form, found)
+            seen = form.text("amount_due_minor")
+            # Whoever chose a part goes on with it: it is what they were shown, and no more than is due now.
+            if amount == found.still_due and seen and seen != str(amount.minor):
+                return _pay(request, clients, found, notice="changed", status_code=409)
+            return see_other(await checkout.start(clients, found, amount))
         except (WrongAmount, Refused) as error:
             return _pay(request, clients, found, typed=form, error=str(error), status_code=422)
 

@@ -63,6 +63,17 @@ def test_amounts_from_the_form_are_never_believed(shop: tuple[Product, Merchant,
     assert "1,284.00 GBP" in page
 
 
+def test_a_chosen_part_does_not_depend_on_what_else_was_paid(shop: tuple[Product, Merchant, str]):
+    """Whoever chose a part goes on with it although less is due by now than their page says; the whole is asked again."""
+    _, _, link = shop
+    token = form_token(link)
+    older = {"amount_due_minor": "999999"}
+    assert 409 == press(link, token, amount_choice="full", **older).status_code
+    part = press(link, token, amount_choice="part", amount="20.00", **older)
+    assert 303 == part.status_code
+    assert "20.00 GBP" in httpx.get(part.headers["location"]).text
+
+
 def test_a_declined_customer_who_comes_straight_back_is_told_so(shop: tuple[Product, Merchant, str], sandbox: str):
     """Coming back from a declined card says so and that no money was taken, although no notification has come yet."""
     _, merchant, _ = shop
