@@ -59,12 +59,12 @@ ROOMS = {
     "outcome": Room(
         "app/books/writeback/classify app/books/writeback/keys app/books/writeback/outcome app/books/writeback/parked "
         "app/books/writeback/rows app/books/writeback/verdict app/books/writeback/words",
-        "rooms/test_writeback_exact unit/test_writeback_words",
+        "rooms/test_outcome_exact rooms/test_parked_exact unit/test_writeback_words",
     ),
     "writeback": Room(
         "app/books/writeback/beside app/books/writeback/paying app/books/writeback/reversals app/books/writeback/search "
         "app/books/writeback/sending app/books/writeback/twins",
-        "rooms/test_writeback_exact rooms/test_writeback rooms/test_writeback_batch rooms/test_writeback_turns "
+        "rooms/test_writeback rooms/test_writeback_batch rooms/test_writeback_turns "
         "rooms/test_payouts rooms/test_money_back",
     ),
 }
