@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import redis
 
-from app.books import usage
+from app.books import environment, usage
 from app.books.condition import condition
 from app.clients.bundle import Clients, open_clients
 from app.core import db
@@ -27,7 +27,7 @@ async def examine(settings: Settings) -> int:
         print(f"  wrong  {problem}")
     if not problems:
         print("  ok     The settings are complete and no secret is a default.")
-    bad = len(problems)
+    bad = len(problems) + await _owned(settings)
     await db.open_pool(2)
     clients = await open_clients(settings)
     try:
@@ -40,6 +40,17 @@ async def examine(settings: Settings) -> int:
         await db.close_pool()
     print("\nAll is well." if not bad else f"\n{bad} of these need you.")
     return 1 if bad else 0
+
+
+async def _owned(settings: Settings) -> int:
+    """How much says that the database is another environment's."""
+    try:
+        wrong = await environment.claim(settings, make=False)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # the database's own line says it
+        return 0
+    for problem in wrong:
+        print(f"  wrong  {problem}")
+    return len(wrong)
 
 
 async def _one(name: str, probe: Check) -> bool:

@@ -14,7 +14,7 @@ from litestar import Litestar
 
 from app import clock, worker
 from app.asgi import create_app, secured
-from app.books import machines
+from app.books import environment, machines
 from app.cli import demo, doctor, verify
 from app.core import db, faultpoint, log, migrate
 from app.core.embedded import EmbeddedServer
@@ -76,18 +76,27 @@ def serve(settings: Settings) -> None:
     Server(config, app).run()
 
 
+def _claim(settings: Settings) -> None:
+    """Go no further with another environment's database: it knows another Xero and another Stripe."""
+    if problems := asyncio.run(environment.claim(settings)):
+        raise BadSettings(problems)
+
+
 def _web(settings: Settings) -> None:
     with database(require(settings)):
+        _claim(settings)
         serve(settings)
 
 
 def _worker(settings: Settings) -> None:
     with database(require(settings)):
+        _claim(settings)
         worker.main(settings)
 
 
 def _clock(settings: Settings) -> None:
     with database(require(settings)):
+        _claim(settings)
         clock.main()
 
 
@@ -97,6 +106,12 @@ def _migrate(settings: Settings) -> None:
     with database(settings):
         run_migrations()
     print("The database is up to date.")
+
+
+def _adopt(settings: Settings) -> None:
+    with database(require(settings)):
+        asyncio.run(environment.adopt(settings))
+    print("The database is this environment's now.")
 
 
 def _doctor(settings: Settings) -> None:
@@ -118,6 +133,7 @@ def _sandbox(arguments: Sequence[str]) -> int:
 def _demo(settings: Settings) -> None:
     with database(settings):
         run_migrations()
+        _claim(settings)
         demo.run(settings, serve)
 
 
@@ -127,6 +143,7 @@ DOORS = {
     "worker": _worker,
     "clock": _clock,
     "migrate": _migrate,
+    "adopt": _adopt,
     "doctor": _doctor,
     "verify": _verify,
 }
@@ -142,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("worker", "do the work, beside web processes"),
         ("clock", "plan what repeats, beside workers"),
         ("migrate", "bring the database up to date"),
+        ("adopt", "use a database of another environment here, from now on"),
         ("doctor", "check the configuration and reach everything it names"),
         ("verify", "walk every audit trail and the ledger, and name what is broken"),
         ("sandbox", "Xero and Stripe on this machine, for developers"),
