@@ -175,8 +175,11 @@ async def test_what_comes_to_nothing_is_no_fact(shelf: Shelf):
 
 
 async def transfers(payout: Row) -> list[Any]:
-    rows = await db.fetch("SELECT connection FROM write_back WHERE payout = $1 AND kind = 'transfer'", payout["id"])
-    return [row["connection"] for row in rows]
+    """What is meant: the organisation, and why a person must do it (nothing where nobody must)."""
+    rows = await db.fetch(
+        "SELECT connection, reason FROM write_back WHERE payout = $1 AND kind = 'transfer'", payout["id"]
+    )
+    return [(row["connection"], row["reason"]) if row["reason"] else row["connection"] for row in rows]
 
 
 @pytest.mark.parametrize(("columns", "meant"), [
@@ -195,30 +198,33 @@ async def test_a_payout_is_transferred_when_it_is_there_and_explained(
 
 
 async def test_a_payout_goes_where_its_payments_are(shelf: Shelf):
-    """To the organisation whose invoices were paid, to the only one that wants it where none was, and nowhere when in doubt."""
-    other = uuid4()
+    """To the organisation whose invoices were paid, or the only one that wants it; what is mixed or foreign, a person moves."""
+    here, other = shelf.connection, uuid4()
     await put("connection", id=other, merchant=shelf.merchant, xero_tenant_id=str(uuid4()), timezone="UTC")
     await shelf.choose("bank", "GBP")
     paid: dict[str, Any] = {"state": "paid", "explained_at": PAID_AT}
     only = await shelf.payout(1, **paid)
     await payouts._record(only["id"])
-    assert [shelf.connection] == await transfers(only)
+    assert [here] == await transfers(only)
     await put("account_choice", id=uuid4(), connection=other, kind="bank", currency="GBP", xero_account_id="b")
     doubtful, theirs, both = [await shelf.payout(n, **paid) for n in (2, 3, 4)]
-    here, there = await shelf.payment(), await shelf.payment(connection=other)
-    for payout, payments in ((theirs, [there]), (both, [here, there])):
+    ours = [await shelf.payment(), await shelf.payment(connection=other)]
+    for payout, those in ((theirs, ours[1:]), (both, ours)):
         await payouts._explain(
-            payout, [line("charge", 1, payment_intent=one["stripe_payment_intent_id"]) for one in payments]
+            payout, [line("charge", 1, payment_intent=one["stripe_payment_intent_id"]) for one in those]
         )
-    for payout, where in ((doubtful, []), (theirs, [other]), (both, [])):
+    for payout, where in ((doubtful, []), (theirs, [other])):
         await payouts._record(payout["id"])
         assert where == await transfers(payout)
+    await payouts._record(both["id"])
+    assert ["payout_mixed"] == [row[1] for row in await transfers(both)]
     await db.fetch("UPDATE connection SET state = 'disconnected' WHERE id = $1", other)
     await payouts._record(doubtful["id"])
-    assert [shelf.connection] == await transfers(doubtful)
-    foreign = await shelf.payout(5, "EUR", **paid)
-    await payouts._record(foreign["id"])
-    assert [] == await transfers(foreign)
+    assert [here] == await transfers(doubtful)
+    foreign, nothing = await shelf.payout(5, "EUR", **paid), await shelf.payout(0, **paid)
+    for payout, where in ((foreign, [(here, "payout_currency")]), (nothing, [])):
+        await payouts._record(payout["id"])
+        assert where == await transfers(payout)
     await payouts._record(uuid4())
 
 
