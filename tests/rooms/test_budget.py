@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from app.books import access, connections, usage
+from app.books import access, budget, connections, usage
 from app.books.budget import TenantGate
 from app.core import db
 from app.core.clock import now
@@ -101,6 +101,22 @@ async def test_killed_worker_frees_its_place(desk: Desk) -> None:
         await TenantGate("a", "page").before()
     await db.fetch("UPDATE xero_permit SET expires_at = now() - interval '1 second'")
     assert 1 == await let_through("page", 1)
+
+
+async def test_a_long_call_keeps_its_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place is held for as long as its call lasts, by leases that are renewed, and no longer."""
+    monkeypatch.setattr(budget, "PERMIT_RENEWED", 0.05)
+    gate = TenantGate("a", "page")
+    await gate.before()
+    until = "SELECT expires_at FROM xero_permit"
+    first = await db.fetch_value(until)
+    for _ in range(500):
+        if await db.fetch_value(until) > first:
+            break
+        await asyncio.sleep(0.02)
+    assert await db.fetch_value(until) > first
+    await gate.after(200, {}, 10)
+    assert await db.fetch_value(until) is None
 
 
 async def test_headers_correct_the_count(desk: Desk) -> None:

@@ -32,7 +32,8 @@ AT_ONCE = 5
 # A little longer than Xero's own minute, which starts when our first call arrives there.
 MINUTE = timedelta(seconds=60.5)
 DAY = timedelta(hours=24)
-PERMIT_SECONDS = 75.0
+# A place is held by a short lease, renewed while the call lasts: those of a killed worker are free again within seconds.
+PERMIT_SECONDS, PERMIT_RENEWED = 12.0, 4.0
 PER_MINUTE: Mapping[LaneName, int] = {"paper": 40, "publish": 20, "sync": 40, "page": 52, "writeback": 60}
 OF_DAY: Mapping[LaneName, float] = {"paper": 0.8, "publish": 0.5, "sync": 0.8, "page": 0.95, "writeback": 1.0}
 QUEUE_SECONDS: Mapping[LaneName, float] = {"paper": 2.0, "publish": 8.0, "sync": 8.0, "page": 2.0, "writeback": 8.0}
@@ -58,6 +59,7 @@ INSERT INTO xero_permit (xero_tenant_id, expires_at)
 SELECT $1, now() + make_interval(secs => $2)
 WHERE (SELECT count(*) FROM xero_permit WHERE xero_tenant_id = $1 AND expires_at > now()) < $3 RETURNING id
 """
+_KEEP = "UPDATE xero_permit SET expires_at = now() + make_interval(secs => $2) WHERE id = $1"
 _AFTER = """
 WITH freed AS (DELETE FROM xero_permit WHERE id = $2 OR (xero_tenant_id = $1 AND expires_at < now())),
 used AS (INSERT INTO xero_usage (id, xero_tenant_id, day_on, calls, bytes_in)
@@ -130,6 +132,7 @@ class TenantGate:
         self._tenant = xero_tenant_id
         self._lane = lane
         self._permit: UUID | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     async def before(self) -> None:
         """Count a call in; waits shortly for one of the five places.
@@ -143,6 +146,7 @@ class TenantGate:
             at = await self._try()
             if at is None and self._permit is not None:
                 faultpoint("K11")
+                self._keeper = asyncio.create_task(_keep(self._permit))
                 return
             if at is not None or monotonic() > until:
                 raise self._later(at or from_now(2))
@@ -150,6 +154,8 @@ class TenantGate:
 
     async def after(self, status: int, headers: Mapping[str, str], size: int) -> None:
         """Give the place back and learn from the answer. Never raises: the answer itself must not get lost."""
+        if self._keeper:
+            self._keeper.cancel()
         try:
             minute, day = _number(headers, "x-minlimit-remaining"), _number(headers, "x-daylimit-remaining")
             await db.fetch(_AFTER, self._tenant, self._permit, size, MINUTE_LIMIT, minute, day)
@@ -217,6 +223,15 @@ class TenantGate:
             seconds = max((at - now()).total_seconds(), 1.0)
             return Upstream("Xero's limit of calls is reached.", code="budget", retry_after=seconds)
         return Postpone(at, "Xero's limit of calls is reached.")
+
+
+async def _keep(permit: UUID) -> None:
+    while True:
+        await asyncio.sleep(PERMIT_RENEWED)
+        try:
+            await db.fetch(_KEEP, permit, PERMIT_SECONDS)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("budget.not_renewed", error=type(error).__name__)  # at worst Xero says that a sixth call came
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
