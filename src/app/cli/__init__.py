@@ -1,4 +1,4 @@
-"""The command `payportal`: demo, web, worker, clock, migrate, doctor, verify, sandbox."""
+"""The command `payportal`: demo, web, worker, clock, migrate, doctor, verify, erase, sandbox."""
 
 from app.cli.main import main
 

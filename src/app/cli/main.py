@@ -15,7 +15,7 @@ from litestar import Litestar
 from app import clock, worker
 from app.asgi import create_app, secured
 from app.books import environment, machines
-from app.cli import demo, doctor, verify
+from app.cli import demo, doctor, erase, verify
 from app.core import db, faultpoint, log, migrate
 from app.core.embedded import EmbeddedServer
 from app.core.live import Hub
@@ -126,6 +126,13 @@ def _verify(settings: Settings) -> None:
         sys.exit(asyncio.run(verify.examine()))
 
 
+def _erase(settings: Settings, asked: argparse.Namespace) -> None:
+    if problems := check_database(settings):
+        raise BadSettings(problems)
+    with database(settings):
+        sys.exit(asyncio.run(erase.examine(asked.who, asked.merchant, sure=asked.yes)))
+
+
 def _sandbox(arguments: Sequence[str]) -> int:
     return subprocess.call([sys.executable, "-m", "sandbox", *arguments])
 
@@ -162,10 +169,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("adopt", "use a database of another environment here, from now on"),
         ("doctor", "check the configuration and reach everything it names"),
         ("verify", "walk every audit trail and the ledger, and name what is broken"),
+        ("erase", "forget a merchant's customer who asked for it"),
         ("sandbox", "Xero and Stripe on this machine, for developers"),
     ):
         commands.add_parser(name, help=text, add_help=name != "sandbox")
     commands.choices["demo"].add_argument("--reset", action="store_true", help="forget the demo's data, start nothing")
+    erasing = commands.choices["erase"]
+    erasing.add_argument("who", help="the customer's mail address, or the contact's id in Xero")
+    erasing.add_argument("--merchant", default="", help="the merchant's id; without it, lists whose customer it is")
+    erasing.add_argument("--yes", action="store_true", help="erase, instead of showing what would go")
     chosen, rest = parser.parse_known_args(arguments)
     if chosen.command == "sandbox":
         sys.exit(_sandbox(rest))
@@ -182,6 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # uvicorn raises the signal again once it has stopped; without this, what is around it could not tidy up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        if chosen.command == "erase":
+            _erase(settings, chosen)
+            return
         DOORS[chosen.command](settings)
     except KeyboardInterrupt:
         sys.exit(0)

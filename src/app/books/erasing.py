@@ -1,0 +1,119 @@
+"""Forgetting a customer: what names them goes, wherever it stands; payments, books and the audit trail stay as they are.
+
+The one exception to "each table has one writer": what one person asked for goes at once, in one transaction. Xero keeps its
+own contact until the merchant erases it there; `keep_erased` (a trigger) sees to it that no later sync brings it back here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.books import audit
+from app.core import db, live
+from app.core.errors import NotFound, Refused
+
+OPERATOR = "operator"
+GONE = "an erased address"
+
+_CONTACTS = """
+SELECT DISTINCT connection, contact_id FROM invoice
+WHERE merchant = $1 AND contact_id <> '' AND ($2 IN (contact_id, lower(contact_email)))
+"""
+_INVOICES = """
+SELECT i.id, i.status = 'AUTHORISED' AND i.due_minor > 0 OR EXISTS (SELECT 1 FROM payment p WHERE p.invoice = i.id
+  AND p.state = 'processing') OR EXISTS (SELECT 1 FROM write_back w WHERE w.invoice = i.id
+  AND w.state IN ('intended', 'sending', 'unknown', 'parked')) AS open
+FROM invoice i JOIN unnest($2::uuid[], $3::text[]) AS c (connection, contact_id)
+  ON i.connection = c.connection AND i.contact_id = c.contact_id WHERE i.merchant = $1
+"""
+_MERCHANTS = """
+SELECT merchant FROM invoice WHERE $1 IN (contact_id, lower(contact_email))
+UNION SELECT merchant FROM payment WHERE lower(customer_email) = $1
+UNION SELECT merchant FROM mail WHERE merchant IS NOT NULL AND position($1 IN lower(to_addresses)) > 0
+"""
+# $1 merchant, $2 the invoices of the contact, $3 the address in lower case or ''. Each returns the rows it changed.
+_STEPS: Mapping[str, str] = {
+    "invoice": "UPDATE invoice SET contact_name = '', contact_email = '' WHERE merchant = $1 AND id = ANY($2) "
+    "AND $3::text IS NOT NULL RETURNING 1",  # the trigger puts in what stands there from now on
+    "payment": "UPDATE payment SET customer_email = '' WHERE merchant = $1 AND customer_email <> '' "
+    "AND (invoice = ANY($2) OR lower(customer_email) = NULLIF($3, '')) RETURNING 1",
+    "link": "UPDATE pay_link SET requested_to = '' WHERE merchant = $1 AND requested_to <> '' "
+    "AND (invoice = ANY($2) OR position(NULLIF($3, '') IN lower(requested_to)) > 0) RETURNING 1",
+    "mail": "UPDATE mail SET to_addresses = '', subject = '', text = '', html = '', "
+    "cancelled_at = CASE WHEN sent_at IS NULL THEN COALESCE(cancelled_at, now()) ELSE cancelled_at END "
+    "WHERE merchant = $1 AND to_addresses <> '' AND kind = ANY('{payment_request,receipt,payment_failed,new_link}') "
+    "AND (invoice = ANY($2) OR position(NULLIF($3, '') IN lower(to_addresses)) > 0) RETURNING 1",
+    "timeline line": "UPDATE happening SET detail = regexp_replace(detail, '[^[:space:],:]+@[^[:space:],:]+', "
+    f"'{GONE}', 'g') WHERE merchant = $1 AND detail LIKE '%@%' "
+    "AND (invoice = ANY($2) OR position(NULLIF($3, '') IN lower(detail)) > 0) RETURNING 1",
+    "stored event": "UPDATE inbox SET body = convert_to('sha256:' || encode(sha256(body), 'hex'), 'UTF8') "
+    "WHERE next_at IS NULL AND NULLIF($3, '') IS NOT NULL AND $2::uuid[] IS NOT NULL AND account IN "
+    "(SELECT stripe_account_id FROM stripe_account WHERE merchant = $1) "
+    "AND position(convert_to($3, 'UTF8') IN body) > 0 RETURNING 1",
+}
+_REMEMBER = """
+INSERT INTO erased_contact (id, merchant, connection, contact_id, erased_at)
+SELECT gen_random_uuid(), $1, c.connection, c.contact_id, now() FROM unnest($2::uuid[], $3::text[]) AS c (connection, contact_id)
+ON CONFLICT (connection, contact_id) DO UPDATE SET erased_at = now()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows of each kind named the customer; `contacts` are Xero's ids."""
+
+    contacts: Sequence[str]
+    rows: Mapping[str, int]
+
+
+async def merchants_of(who: str) -> list[UUID]:
+    """Whose customer this is: `who` is a mail address, or the contact's id in Xero."""
+    return [row["merchant"] for row in await db.fetch(_MERCHANTS, who.lower())]
+
+
+async def erase(merchant_id: UUID, who: str, *, rehearse: bool = False) -> Erased:
+    """Forget one merchant's customer, by mail address or by the contact's id in Xero; `rehearse` counts and changes nothing.
+
+    Raises NotFound for a merchant we do not know, Refused while something is open: an invoice to pay, money on its way, an
+    entry for Xero. Asking twice forgets once; the audit trail keeps that it was done, and Xero's id of the contact.
+    """
+    if not await db.fetch_value("SELECT 1 FROM merchant WHERE id = $1", merchant_id):
+        raise NotFound("No such merchant.")
+    try:
+        async with db.transaction():
+            done = await _erase(merchant_id, who.strip().lower())
+            if rehearse:
+                raise _Rehearsed(done)
+    except _Rehearsed as only:
+        return only.done
+    return done
+
+
+class _Rehearsed(Exception):
+    """Takes everything back."""
+
+    def __init__(self, done: Erased) -> None:
+        super().__init__()
+        self.done = done
+
+
+async def _erase(merchant_id: UUID, who: str) -> Erased:
+    contacts = await db.fetch(_CONTACTS, merchant_id, who)
+    pairs = [row["connection"] for row in contacts], [row["contact_id"] for row in contacts]
+    invoices = await db.fetch(_INVOICES, merchant_id, *pairs)
+    if any(row["open"] for row in invoices):
+        raise Refused("Something of this customer is still open: an invoice to pay, a payment or an entry for Xero.")
+    await db.fetch(_REMEMBER, merchant_id, *pairs)
+    ids, address = [row["id"] for row in invoices], who if "@" in who else ""
+    rows = {name: len(await db.fetch(sql, merchant_id, ids, address)) for name, sql in _STEPS.items()}
+    done = Erased(pairs[1], rows)
+    await _note(merchant_id, done)
+    return done
+
+
+async def _note(merchant_id: UUID, done: Erased) -> None:
+    """What was done, without a name: the trail may hold ids and numbers only."""
+    details: dict[str, Any] = {"contacts": list(done.contacts), **done.rows}
+    await audit.note(merchant_id, OPERATOR, "customer_erased", f"merchant:{merchant_id}", details)
+    await live.announce(merchant_id)

@@ -1,0 +1,122 @@
+"""A customer who asks to be forgotten is forgotten, and the books stay whole."""
+
+import os
+import subprocess
+import sys
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.books import audit, erasing, invoices, ledger
+from app.core import db
+from app.core.errors import NotFound, Refused
+from tests.fixtures.process import ROOT
+from tests.rooms.till import Till
+
+AROHA, NAME = "aroha@pemberley.example", "Pemberley Interiors"
+_TEXTS = """
+SELECT table_name, column_name, data_type FROM information_schema.columns c
+JOIN information_schema.tables t USING (table_schema, table_name)
+WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND data_type IN ('text', 'bytea', 'jsonb', 'character varying')
+"""
+
+
+async def where_it_stands(word: str) -> set[str]:
+    """Every column of every table that holds the word."""
+    found = set()
+    for row in await db.fetch(_TEXTS):
+        table, column = row["table_name"], row["column_name"]
+        text = f"encode({column}, 'escape')" if row["data_type"] == "bytea" else f"{column}::text"
+        sql = f"SELECT 1 FROM {table} WHERE position($1 IN lower({text})) > 0"
+        if await db.fetch_value(sql, word.lower()):
+            found.add(f"{table}.{column}")
+    return found
+
+
+async def a_customer(till: Till) -> tuple[UUID, str]:
+    """Somebody with a paid invoice, a request and a receipt by mail, whose address is all over the place."""
+    invoice_id = await till.invoice()
+    contact = await db.fetch_value("SELECT contact_id FROM invoice WHERE id = $1", invoice_id)
+    payment = await till.paid(invoice_id, "100.00")
+    await till.work()
+    sql = "UPDATE invoice SET contact_email = $2, contact_name = $3, reference = $3, content = $4::jsonb WHERE id = $1"
+    await db.fetch(sql, invoice_id, AROHA, NAME, '{"lines": [{"description": "For Pemberley Interiors"}]}')
+    await db.fetch("UPDATE payment SET customer_email = $2 WHERE id = $1", payment["id"], AROHA)
+    await till.row(
+        "INSERT INTO pay_link (id, merchant, invoice, token_hash, requested_to) VALUES ($1, $2, $3, 'x', $4) RETURNING id",
+        uuid4(), till.merchant_id, invoice_id, AROHA,
+    )  # fmt: skip
+    await till.row(
+        "INSERT INTO happening (merchant, invoice, kind, title, detail, at) VALUES ($1, $2, 'requested', 'Payment requested', "
+        "$3, now()) RETURNING id", till.merchant_id, invoice_id, f"Sent to {AROHA}",
+    )  # fmt: skip
+    await till.row(
+        "INSERT INTO mail (id, merchant, invoice, kind, unique_key, to_addresses, subject, text, html, created_at, sent_at) "
+        "VALUES ($1, $2, $3, 'receipt', 'r', $4, 'Receipt', $5, $5, now(), now()) RETURNING id",
+        uuid4(), till.merchant_id, invoice_id, AROHA, f"Thank you, {NAME}",
+    )  # fmt: skip
+    await till.row(
+        "INSERT INTO inbox (source, account, event_id, type, body, received_at) "
+        "VALUES ('stripe', $1, 'evt_1', 'checkout.session.completed', $2, now()) RETURNING id",
+        till.account, f'{{"email": "{AROHA}"}}'.encode(),
+    )  # fmt: skip
+    return invoice_id, str(contact)
+
+
+async def test_a_customer_is_forgotten_everywhere(till: Till):
+    """After it no table names the customer, Xero's next word does not bring the name back, and the books hold."""
+    invoice_id, contact = await a_customer(till)
+    everywhere = await where_it_stands(AROHA)
+    columns = "invoice.contact_email payment.customer_email pay_link.requested_to mail.to_addresses happening.detail inbox.body"
+    assert set(columns.split()) == everywhere
+
+    would = await erasing.erase(till.merchant_id, AROHA.upper(), rehearse=True)
+    assert everywhere == await where_it_stands(AROHA)
+    done = await erasing.erase(till.merchant_id, AROHA.upper())
+    assert would == done
+    assert [contact] == list(done.contacts)
+    assert set() == await where_it_stands(AROHA)
+    assert set() == await where_it_stands(NAME)
+
+    await invoices.pull(till.clients, till.connection_id, await till.xero_id(invoice_id))
+    row = await till.row("SELECT contact_name, contact_email, total_minor FROM invoice WHERE id = $1", invoice_id)
+    assert ("Erased contact", "", 10_000) == tuple(row)
+    assert 1 == len(await till.in_xero(invoice_id))
+    assert [] == await ledger.invariants()
+    noted = await till.row("SELECT actor, action, details FROM audit ORDER BY id DESC LIMIT 1")
+    assert ("operator", "customer_erased", True) == (noted["actor"], noted["action"], contact in noted["details"])
+    assert [] == (await audit.verify())[1]
+
+
+async def test_nobody_is_forgotten_while_something_is_open(till: Till):
+    """An invoice to pay keeps its customer; a business we do not know has none; another's customers are left alone."""
+    invoice_id, contact = await a_customer(till)
+    other = uuid4()
+    await db.fetch("INSERT INTO merchant (id) VALUES ($1)", other)
+    assert [] == list((await erasing.erase(other, contact)).contacts)
+    assert await where_it_stands(AROHA)
+    with pytest.raises(NotFound):
+        await erasing.erase(uuid4(), contact)
+    await db.fetch("UPDATE invoice SET status = 'AUTHORISED', due_minor = 1 WHERE id = $1", invoice_id)
+    with pytest.raises(Refused, match="still open"):
+        await erasing.erase(till.merchant_id, contact)
+
+
+async def test_the_command_shows_before_it_erases(till: Till):
+    """`payportal erase` names whose customer it is, then what would go, and erases only when it is told to."""
+    await a_customer(till)
+
+    def said(*more: str) -> str:
+        command = [sys.executable, "-m", "app.cli", "erase", AROHA, *more]
+        env = os.environ | {
+            "DATABASE_URL": till.clients.settings.database_url,
+            "APP_ENV": "test",
+            "PYTHONPATH": str(ROOT / "src"),
+        }
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=50).stdout
+
+    assert str(till.merchant_id) in said()
+    assert "This would go: 1 invoice, 1 payment" in said("--merchant", str(till.merchant_id))
+    assert await where_it_stands(AROHA)
+    assert "Erased: 1 invoice" in said("--merchant", str(till.merchant_id), "--yes")
+    assert set() == await where_it_stands(AROHA)
