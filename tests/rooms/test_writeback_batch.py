@@ -45,6 +45,19 @@ async def test_a_backlog_needs_two_calls(till: Till):
     assert 12 == len(set(await references(till)))
 
 
+async def test_their_fees_need_two_calls(till: Till):
+    """The fees of twelve payments are one look and one write, each with a reference of its own."""
+    await till.choose(fees=True)
+    await backlog(till, 12)
+    await till.control("/_clock", {"advance": 5})
+    await till.hear()
+    assert {"confirmed": 24} == await states(till)
+    calls = [await till.calls(method, "/BankTransactions") for method in ("GET", "PUT")]
+    assert calls[0] == calls[1] <= 6  # they may be heard of in parts
+    spent = [one["reference"] for one in (await till.truth())["xero"]["bank_transactions"]]
+    assert 12 == len({one for one in spent if one.startswith("Payportal")})
+
+
 async def test_each_element_keeps_its_own_outcome(till: Till):
     """One voided and one paid elsewhere are put before the merchant; their neighbours are recorded."""
     ids = await backlog(till, 5)

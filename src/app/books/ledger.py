@@ -244,8 +244,8 @@ WHERE state IN ('intended', 'sending', 'unknown') AND next_at IS NULL AND dead_a
 """
 _CHUNK = 10_000
 _NEXT = {
-    _PAYMENTS: f"SELECT id FROM payment WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT {_CHUNK}",
-    _ENTRIES: f"SELECT id FROM ledger_transaction WHERE $1::bigint IS NULL OR id > $1 ORDER BY id LIMIT {_CHUNK}",
+    _PAYMENTS: (f"SELECT id FROM payment WHERE id > $1 ORDER BY id LIMIT {_CHUNK}", UUID(int=0)),
+    _ENTRIES: (f"SELECT id FROM ledger_transaction WHERE id > $1 ORDER BY id LIMIT {_CHUNK}", 0),
 }
 _TOUCHED = f"""
 DELETE FROM touched WHERE id IN (SELECT id FROM touched ORDER BY id LIMIT {_CHUNK}) RETURNING payment, entry
@@ -259,8 +259,8 @@ async def invariants() -> list[Breach]:
     I6, I7 and I9 are compared with Stripe and Xero (checks).
     """
     found = await _standing()
-    for judge, following in _NEXT.items():
-        last = None
+    for judge, (following, first) in _NEXT.items():
+        last: Any = first
         while ids := [row["id"] for row in await db.fetch(following, last)]:
             found += await _breaches(judge, ids)
             last = ids[-1]

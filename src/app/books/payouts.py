@@ -51,9 +51,9 @@ WHERE c.merchant = $1 AND c.state <> 'disconnected' GROUP BY c.id ORDER BY c.id
 """
 # What customers of ours may have paid without our having heard of it.
 _UNHEARD = """
-SELECT DISTINCT a.amount_minor, a.currency FROM attempt a WHERE a.stripe_account_id = $1
-  AND a.created_at > now() - interval '90 days'
-  AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.attempt = a.id)
+SELECT DISTINCT a.amount_minor, a.currency FROM attempt a WHERE a.merchant = $1 AND a.stripe_account_id = $2
+  AND a.changed_at > now() - interval '90 days'
+  AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.invoice = a.invoice AND p.attempt = a.id)
 """
 
 
@@ -65,7 +65,7 @@ async def follow(clients: Clients, merchant_id: UUID, stripe_account_id: str, pa
     known = await db.fetch_row(_READ, stripe_account_id, payout_id)
     wanted = told.automatic and told.explained and not (known and known["explained_at"])
     lines = await clients.stripe.payout_lines(stripe_account_id, payout_id) if wanted else []
-    await _bring_in(clients, stripe_account_id, lines)
+    await _bring_in(clients, merchant_id, stripe_account_id, lines)
     async with db.transaction():
         payout = await _held(merchant_id, stripe_account_id, told)
         if lines and not payout["explained_at"]:
@@ -81,14 +81,16 @@ async def one(merchant_id: UUID, payout_id: UUID) -> Row | None:
     return row
 
 
-async def _bring_in(clients: Clients, stripe_account_id: str, lines: Sequence[LineView]) -> None:
+async def _bring_in(clients: Clients, merchant_id: UUID, stripe_account_id: str, lines: Sequence[LineView]) -> None:
     """Payments of ours in a payout that no notification told of: they are heard of before the payout is booked."""
     charged = {line.payment_intent: line for line in lines if line.kind in _SETTLED and line.payment_intent}
     for row in await db.fetch(_PAID_WITH, stripe_account_id, list(charged)):
         charged.pop(row["stripe_payment_intent_id"])
     if not charged:
         return
-    unheard = {(row["amount_minor"], row["currency"]) for row in await db.fetch(_UNHEARD, stripe_account_id)}
+    unheard = {
+        (row["amount_minor"], row["currency"]) for row in await db.fetch(_UNHEARD, merchant_id, stripe_account_id)
+    }
     for intent_id, line in charged.items():
         paid = from_stripe(line.source_amount, line.source_currency or line.currency)
         if (paid.minor, paid.currency) in unheard:

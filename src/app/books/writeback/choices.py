@@ -54,10 +54,13 @@ async def _split(payment: Row, written: Row, due: Money) -> None:
     part = min(due.minor, written["amount_minor"])
     surplus = Money(written["amount_minor"] - part, due.currency)
     if part:
-        await intents.resize(written["id"], Money(part, due.currency))
-        await intents.ask_again(written["id"])
+        done = await intents.resize(written["id"], Money(part, due.currency)) and await intents.ask_again(written["id"])
     else:
-        await states.move(WRITE_BACK, written["id"], "abandoned", ("parked",), next_at=None, reason=intents.OVERPAID)
+        done = await states.move(
+            WRITE_BACK, written["id"], "abandoned", ("parked",), next_at=None, reason=intents.OVERPAID
+        )
+    if not done:  # otherwise the same money would be written as both
+        raise Refused(_GONE)
     if not surplus.minor:
         return
     if await intents.intend_overpayment(payment, surplus) is None:
