@@ -5,7 +5,9 @@ Order of checks as observed: bearer token (401), tenant (403), scope (401), then
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sandbox.store import Obj
@@ -21,6 +23,16 @@ OBJECTS = {"Invoice", "CreditNote", "Prepayment", "Overpayment", "Account", "Con
     "ToBankAccount",
 }
 LISTS = {"LineItems", "ContactPersons"}
+NUMBERS = set(
+    "Amount BankAmount CurrencyRate Quantity UnitAmount LineAmount TaxAmount DiscountRate DiscountAmount SubTotal TotalTax "
+    "Total AmountDue AmountPaid AmountCredited".split()
+)
+FLAGS = {"IsReconciled", "SentToContact", "EnablePaymentsToAccount", "IncludeInEmails", "IsDiscounted", "HasErrors"}
+IDS = set(
+    "InvoiceID PaymentID CreditNoteID OverpaymentID PrepaymentID BankTransactionID BankTransferID BatchPaymentID ContactID "
+    "AccountID BrandingThemeID LineItemID PaymentServiceID".split()
+)
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Read-only lists and objects a client may send back; they are not read.
 IGNORED = {
     "Tracking",
@@ -179,28 +191,65 @@ def _parsed(request: Web, body: bytes) -> Any:
 
 
 def elements_of(body: Any, noun: str) -> list[dict[str, Any]]:
-    """The elements of a write's body: one object, or a list under the noun; raises a 400."""
+    """The elements of a write's body, each field as the type Xero reads it into; raises a 400.
+
+    One object, or a list under the noun: what cannot be turned into its type never reaches the rules.
+    """
     rows = body.get(noun, body) if isinstance(body, dict) else body
     rows = rows if isinstance(rows, list) else [rows]
     if not rows or not all(isinstance(row, dict) and row for row in rows):
         raise bad_data(f"No {noun} in the request body")
-    for row in rows:
-        _check_shape(row)
-    return rows
+    return [_typed(row) for row in rows]
 
 
-def _check_shape(wire: dict[str, Any]) -> None:
-    """Refuse what Xero's deserialiser could not turn into its types: objects, lists of objects, scalars."""
-    for name, value in wire.items():
-        if value is None:
-            continue
-        items = value if name in LISTS and isinstance(value, list) else [value]
-        if name in OBJECTS or name in LISTS:
-            fits = (name in OBJECTS or isinstance(value, list)) and all(isinstance(item, dict) for item in items)
-        else:
-            fits = not isinstance(value, dict | list) and "\0" not in str(value)
-        if not fits and name not in IGNORED:
-            raise bad_data(f"Error converting value for {name}")
-        for item in items:
-            if isinstance(item, dict):
-                _check_shape(item)
+def _typed(wire: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value(name, value) for name, value in wire.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None or (name in IGNORED and name not in OBJECTS):
+        return value
+    if name in LISTS and isinstance(value, list):
+        return [_object(name, item) for item in value]
+    if name in OBJECTS:
+        return _object(name, value)
+    if name in LISTS or isinstance(value, dict | list) or "\0" in str(value):
+        raise _unconvertible(name)
+    if name in NUMBERS:
+        return _number(name, value)
+    if name in FLAGS:
+        return _flag(name, value)
+    return _id(name, value) if name in IDS else str(value)
+
+
+def _object(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _unconvertible(name)
+    return _typed(value)
+
+
+def _number(name: str, value: Any) -> Decimal:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation as problem:
+        raise _unconvertible(name) from problem
+    if not number.is_finite() or isinstance(value, bool):
+        raise _unconvertible(name)
+    return number
+
+
+def _flag(name: str, value: Any) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise _unconvertible(name)
+    return text == "true"
+
+
+def _id(name: str, value: Any) -> str:
+    if _GUID.fullmatch(str(value)) is None:
+        raise _unconvertible(name)
+    return str(value)
+
+
+def _unconvertible(name: str) -> XeroProblem:
+    return bad_data(f"Error converting value for {name}")

@@ -83,6 +83,11 @@ def not_found(rule: str = "no such resource") -> XeroProblem:
     return XeroProblem(404, None, rule)
 
 
+def shown(element: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, as it comes back: without the fields that were null."""
+    return {name: value for name, value in element.items() if value is not None}
+
+
 def invalid(elements: list[dict[str, Any]]) -> XeroProblem:
     """400 ValidationException echoing the elements with their ``ValidationErrors``."""
     texts = [e["Message"] for element in elements for e in element.get("ValidationErrors", [])]
@@ -90,7 +95,7 @@ def invalid(elements: list[dict[str, Any]]) -> XeroProblem:
         "ErrorNumber": 10,
         "Type": "ValidationException",
         "Message": "A validation exception occurred",
-        "Elements": elements,
+        "Elements": [shown(element) for element in elements],
     }
     return XeroProblem(400, body, "; ".join(texts) or "validation")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.sandbox import contract
 from tests.sandbox.hooks import KEY, good, settle
 from tests.sandbox.process import Sandbox
 from tests.sandbox.receiver import Receiver
@@ -35,8 +36,11 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
     modes |= {"idempotency_scope": "app", "cache_errors": True, "refresh_grace_seconds": 1800}
     modes |= {"lock_date": None, "archived_account": None}
     running.config(**app, modes=modes, tier="starter", connections_max="tier", certified=False)
+    contract.begin(running)
     yield running
     running.close_browsers()
+    problems = contract.broken(running)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sandbox.xero_accounting.payments import FIELDS as PAYMENT_FIELDS
 from sandbox.xero_accounting.payments import ORDER_FIELDS, SCOPE, Spent, check, echo
 from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Call, elements_of
-from sandbox.xero_refusals import Answer, Web, invalid, not_found
+from sandbox.xero_refusals import Answer, Web, invalid, not_found, shown
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import ZERO_ID, day, day_string, instant, money
 
@@ -51,12 +51,12 @@ def _inside(kit: Kit, payment: Obj) -> dict[str, Any]:
 def _read(kit: Kit, call: Call, wire: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]], list[Obj]]:
     """What is wrong with the batch, with its payments (echoed), and the payments it would be."""
     items = wire.get("Payments")
-    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+    if not isinstance(items, list) or not items:
         return ["A batch payment needs at least one payment"], [], []  # *
     common = {name: wire[name] for name in ("Account", "Date", "Reference") if wire.get(name)}
     echoed, planned, errors = [], [], []
     spent: Spent = {}
-    for item in items:
+    for item in elements_of(items, "Payments"):
         problems, values = check(kit, call, {**item, **common}, spent)
         echoed.append(echo(item, problems) if problems else item)
         planned.append(values)
@@ -97,7 +97,7 @@ def _create(kit: Kit, call: Call, body: Any) -> Answer:
     for wire in elements_of(body, "BatchPayments"):
         errors, echoed, planned = _read(kit, call, wire)
         if errors:
-            told = {**wire, "BatchPaymentID": ZERO_ID, "Payments": echoed}
+            told = {**shown(wire), "BatchPaymentID": ZERO_ID, "Payments": echoed}
             told["ValidationErrors"] = [{"Message": text} for text in errors]
             (results if each else refused).append(told)
         elif each:

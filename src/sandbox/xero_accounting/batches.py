@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.store import Obj
 from sandbox.xero_call import Call, elements_of
-from sandbox.xero_refusals import Answer, invalid
+from sandbox.xero_refusals import Answer, invalid, shown
 from sandbox.xero_wire import ZERO_ID
 
 
@@ -27,7 +27,7 @@ def batch(
     for wire in elements_of(body, noun):
         errors, values = check(wire)
         if errors:
-            told = {id_name: ZERO_ID, **wire, "StatusAttributeString": "ERROR"}
+            told = {id_name: ZERO_ID, **shown(wire), "StatusAttributeString": "ERROR"}
             told["ValidationErrors"] = [{"Message": text} for text in errors]
             (results if each else refused).append(told)
         elif each:

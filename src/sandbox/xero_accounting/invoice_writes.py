@@ -17,7 +17,7 @@ from sandbox.xero_accounting.contacts import save_contact
 from sandbox.xero_accounting.invoice_fields import Refusal, check_complete, contact_id, read_fields
 from sandbox.xero_accounting.invoices import SCOPE, find_invoice, unit_places
 from sandbox.xero_call import Call, elements_of
-from sandbox.xero_refusals import Answer, Web, invalid
+from sandbox.xero_refusals import Answer, Web, invalid, shown
 from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import ZERO_ID
 
@@ -197,7 +197,7 @@ def save(kit: Kit, call: Call, body: Any, *, creating: bool, key: str | None = N
         try:
             change = plan(kit, call, wire, creating=creating, key=key)
         except Refusal as refusal:
-            echo = {"InvoiceID": ZERO_ID, **wire, "HasErrors": True, "StatusAttributeString": "ERROR"}
+            echo = {"InvoiceID": ZERO_ID, **shown(wire), "HasErrors": True, "StatusAttributeString": "ERROR"}
             results.append({**echo, "ValidationErrors": [{"Message": text} for text in refusal.texts]})
             continue
         if each:

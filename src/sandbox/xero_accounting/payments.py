@@ -16,7 +16,7 @@ from sandbox.store import Obj
 from sandbox.xero_accounting import API, Kit
 from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Call, elements_of
-from sandbox.xero_refusals import Answer, Web, invalid, not_found
+from sandbox.xero_refusals import Answer, Web, invalid, not_found, shown
 from sandbox.xero_where import Field, order, where
 from sandbox.xero_wire import LARGEST, ZERO_ID, cents, read_day
 
@@ -186,10 +186,10 @@ def _type(kind: str, target: Obj) -> str:
 def echo(wire: dict[str, Any], errors: list[str]) -> dict[str, Any]:
     """A refused element as it comes back: zeroed ids, the messages, never a usable PaymentID."""
     account = wire.get("Account") if isinstance(wire.get("Account"), dict) else {}
-    shown = {**wire, "PaymentID": ZERO_ID, "HasValidationErrors": True, "StatusAttributeString": "ERROR"}
+    told = {**shown(wire), "PaymentID": ZERO_ID, "HasValidationErrors": True, "StatusAttributeString": "ERROR"}
     if NO_ACCOUNT in errors:
-        shown["Account"] = {**(account or {}), "AccountID": ZERO_ID}
-    return {**shown, "ValidationErrors": [{"Message": text} for text in errors]}
+        told["Account"] = {**(account or {}), "AccountID": ZERO_ID}
+    return {**told, "ValidationErrors": [{"Message": text} for text in errors]}
 
 
 def _create(kit: Kit, call: Call, body: Any) -> Answer:
