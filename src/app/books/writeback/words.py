@@ -30,7 +30,7 @@ REASONS: dict[str, Reason] = {
         redate=True,
     ),
     "account_missing": Reason(
-        "no account is chosen for payments in this currency", "Choose an account under Settings, then try again."
+        "no account is chosen for payments in this currency", "Choose an account; it is recorded by itself then."
     ),
     "account_archived": Reason(
         "the account chosen for payments no longer takes them in Xero",
