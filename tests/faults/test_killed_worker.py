@@ -2,105 +2,122 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from app.books import ledger, reconciliation
+from app.books import ledger, mails, reconciliation
 from app.core import db
-from tests.fixtures.process import ROOT, Process
+from tests.faults import worker
+from tests.faults.lives import Life
+from tests.fixtures.sandbox import SandboxServer
 from tests.rooms.till import Till
 
 POINTS = {
-    "K06": "the event is claimed",
-    "K07": "the write is claimed",
+    "K06": "found, not claimed",
+    "K07": "claimed",
     "K08": "inside the payment's transaction",
     "K09": "the payment is committed",
     "K10": "the invoice was looked at",
+    "K11": "a place among the five calls is taken",
     "K12": "sending is committed, nothing was sent",
+    "K13": "the bytes are sent",
+    "K14": "Xero has it and answers",
     "K15": "Xero's answer is read, not stored",
     "K16": "the answer is stored, the row not given back",
+    "K18": "the sweep has found rows",
 }
 
 
 class Workers:
-    """Starts workers beside a till."""
+    """Begins workers beside a till, one life after another."""
 
-    def __init__(self, till: Till) -> None:
+    def __init__(self, till: Till, smtp_url: str) -> None:
         self.till = till
-        self.started: list[Process] = []
+        self._smtp_url = smtp_url
+        self._begun: list[Life] = []
 
-    def start(self, **env: str) -> Process:
-        settings = self.till.clients.settings
-        base = {
-            "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
-            "SANDBOX": str(self.till.http.base_url).rstrip("/"),
-            "DATABASE_URL": settings.database_url,
-        }
-        process = Process([sys.executable, "-m", "tests.faults.worker"], env=base | env)
-        self.started.append(process)
-        process.wait_for("ready")
-        return process
+    def begin(self, faultpoint: str = "", quiet: float = 0.5) -> Life:
+        """A worker that dies (or freezes) at the point, if one is named."""
+        sandbox = str(self.till.http.base_url).rstrip("/")
+        url = self.till.clients.settings.database_url
+        life = Life(worker.live, worker.Order(sandbox, url, self._smtp_url, faultpoint, quiet))
+        self._begun.append(life)
+        return life
+
+    async def killed_at(self, faultpoint: str) -> None:
+        """A worker lives until it has killed itself there."""
+        life = self.begin(faultpoint)
+
+        async def over() -> bool:
+            return not life.running
+
+        await self.till.wait_until(over, 3000)
+        assert life.killed, faultpoint
+
+    def end(self) -> None:
+        """Nobody works any more."""
+        for life in self._begun:
+            life.end()
 
 
 @pytest.fixture
-def workers(till: Till) -> Iterator[Workers]:
-    made = Workers(till)
+def workers(till: Till, sandbox_server: SandboxServer) -> Iterator[Workers]:
+    made = Workers(till, sandbox_server.smtp_url)
     yield made
-    for process in made.started:
-        if process.running:
-            process.kill()
+    made.end()
 
 
-async def pay_and_tell(till: Till, amount: str = "40.00") -> Any:
-    """A customer paid a part; Stripe's events are in the inbox, and nobody has worked on them."""
-    attempt = await till.attempt(await till.invoice(), amount)
+async def a_minute_later() -> None:
+    """Xero's limits are for a minute, and the dead hold their places for seconds: as if these were over."""
+    await db.fetch("DELETE FROM xero_permit")
+    await db.fetch("UPDATE xero_budget SET minute_used = 0")
+
+
+async def pay_and_tell(till: Till) -> Any:
+    """A customer paid a part of a new invoice; Stripe's events are in the inbox, and nobody has worked on them."""
+    attempt = await till.attempt(await till.invoice())
     await till.pay(attempt)
     await reconciliation.catch_up(till.clients)
     return attempt
 
 
-async def died(till: Till, process: Process) -> None:
-    """Wait until the process has killed itself."""
-
-    async def dead() -> bool:
-        return not process.running
-
-    await till.wait_until(dead, 1500)
-    assert -signal.SIGKILL == process._popen.returncode, "\n".join(process.lines)
-
-
-async def whole(till: Till, attempt: Any) -> None:
-    """Wait until Xero shows the payment, and check that it does once, and that the books are right."""
+async def whole(till: Till, *attempts: Any) -> None:
+    """Wait until Xero shows all of these payments, and check that it does once each, and that the books are right."""
 
     async def there() -> bool:
-        return bool(await db.fetch_value("SELECT 1 FROM write_back WHERE kind = 'payment' AND state = 'confirmed'"))
+        sql = "SELECT count(*) FROM write_back WHERE kind = 'payment' AND state = 'confirmed' AND next_at IS NULL"
+        return bool(await db.fetch_value(sql) == len(attempts))
 
-    await till.wait_until(there, 1500)
-    assert 1 == await db.fetch_value("SELECT count(*) FROM payment")
-    assert [4000] == [one["amount"] for one in await till.in_xero(attempt["invoice"])]
+    await till.wait_until(there, 3000)
+    assert len(attempts) == await db.fetch_value("SELECT count(*) FROM payment")
+    for attempt in attempts:
+        assert [4000] == [one["amount"] for one in await till.in_xero(attempt["invoice"])]
     assert [] == await ledger.invariants()
 
 
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("point", POINTS, ids=[f"{name} {words}" for name, words in POINTS.items()])
-async def test_killed_between_stripe_and_xero(till: Till, workers: Workers, point: str):
-    """Killed at a named point, then started again: the part payment is in Xero exactly once."""
-    attempt = await pay_and_tell(till)
-    await died(till, workers.start(FAULTPOINT=point))
-    workers.start()
-    await whole(till, attempt)
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("order", [1, -1], ids=["forward", "backward"])
+async def test_killed_at_every_point(till: Till, workers: Workers, order: int):
+    """Another part is paid before each life, each life ends at another point: each part is in Xero exactly once."""
+    attempts = []
+    for point in list(POINTS)[::order]:
+        await a_minute_later()
+        attempts.append(await pay_and_tell(till))
+        await workers.killed_at(point)
+    workers.begin()
+    await whole(till, *attempts)
 
 
 @pytest.mark.timeout(120)
-async def test_killed_three_times_in_a_row(till: Till, workers: Workers):
-    """A worker that dies again at the next step each time still ends with one payment in Xero."""
+async def test_killed_again_and_again(till: Till, workers: Workers):
+    """One payment whose worker dies at every step that is still before it, and at the same step three times over."""
     attempt = await pay_and_tell(till)
-    for point in ("K08", "K12", "K15"):
-        await died(till, workers.start(FAULTPOINT=point))
-    workers.start()
+    for point in ("K06", "K07", "K08", "K08", "K08", "K09", "K10", "K12", "K12", "K12"):
+        await a_minute_later()
+        await workers.killed_at(point)
+    workers.begin()
     await whole(till, attempt)
 
 
@@ -110,15 +127,15 @@ async def test_killed_while_xero_is_answering(till: Till, workers: Workers, faul
     """The bytes had left when the worker was killed, just before or after Xero took them: one payment."""
     attempt = await pay_and_tell(till)
     await till.fault(fault, nth=1)
-    process = workers.start(QUIET="3")
+    life = workers.begin(quiet=3)
 
     async def left() -> bool:
         return bool(await db.fetch_value("SELECT 1 FROM write_back WHERE state = 'sending'"))
 
     await till.wait_until(left, 1500)
     await till.wait_until(till.struck, 500)
-    process.kill()
-    workers.start(QUIET="3")
+    life.end()
+    workers.begin(quiet=3)
     await whole(till, attempt)
 
 
@@ -131,8 +148,8 @@ async def test_killed_while_taking_back(till: Till, workers: Workers):
     charge = await db.fetch_value("SELECT stripe_charge_id FROM payment")
     await till.control("/_stripe/refunds", {"charge": charge})
     await reconciliation.catch_up(till.clients)
-    await died(till, workers.start(FAULTPOINT="K20"))
-    workers.start()
+    await workers.killed_at("K20")
+    workers.begin()
 
     async def back() -> bool:
         return bool(await db.fetch_value("SELECT 1 FROM write_back WHERE state = 'reversed'"))
@@ -143,14 +160,44 @@ async def test_killed_while_taking_back(till: Till, workers: Workers):
 
 
 @pytest.mark.timeout(120)
+async def test_killed_with_a_new_token_in_hand(till: Till, workers: Workers):
+    """Xero has changed the refresh token and the worker dies before it is stored: the next one gets in with the old one."""
+    attempt = await pay_and_tell(till)
+    await db.fetch("UPDATE xero_grant SET expires_at = now()")
+    await workers.killed_at("K17")
+    await db.fetch("UPDATE xero_grant SET lease_until = now()")  # as if its minute had passed
+    workers.begin()
+    await whole(till, attempt)
+    assert "active" == await db.fetch_value("SELECT state FROM xero_grant")
+
+
+@pytest.mark.timeout(120)
+async def test_killed_after_the_mail_server_took_a_mail(till: Till, workers: Workers):
+    """Nobody knows that the mail went out: it goes once more, as the same mail, and no third time."""
+    await mails.queue(
+        "notice", "once", till.merchant_id, None, "a@harrowfinch.example", "Hello", "Words", "<p>Words</p>", "Us", ""
+    )
+    await workers.killed_at("K19")
+    workers.begin()
+
+    async def sent() -> bool:
+        return bool(await db.fetch_value("SELECT sent_at FROM mail"))
+
+    await till.wait_until(sent, 1500)
+    found = (await till.http.get("/_mail")).json()
+    assert 2 == len(found)
+    assert 1 == len({dict(one["headers"])["Message-ID"] for one in found})
+
+
+@pytest.mark.timeout(120)
 async def test_stopped_like_dead_and_awake_again(till: Till, workers: Workers):
     """A worker that slept through its lease while another did the work writes nothing when it wakes."""
     attempt = await pay_and_tell(till)
     await till.fault({"delay": 1.0}, path="/xero/api/*/Invoices/*", method="GET", nth=1)
-    sleeper = workers.start()
+    sleeper = workers.begin()
     await till.wait_until(till.struck, 1500)
     sleeper.signal(signal.SIGSTOP)
-    workers.start()
+    workers.begin()
     await whole(till, attempt)
     sleeper.signal(signal.SIGCONT)
     await asyncio.sleep(2)
@@ -162,14 +209,14 @@ async def test_stopped_like_dead_and_awake_again(till: Till, workers: Workers):
 async def test_frozen_before_the_first_byte_and_woken_too_late(till: Till, workers: Workers):
     """A worker that sleeps with a write in its hand, until another one has done it, lets it fall when it wakes."""
     attempt = await pay_and_tell(till)
-    sleeper = workers.start(FAULTPOINT="K12:1:stop")
+    sleeper = workers.begin("K12:1:stop")
 
     async def asleep() -> bool:
         sql = "SELECT 1 FROM write_back WHERE state = 'sending' AND lease_until < now()"
         return bool(await db.fetch_value(sql))
 
     await till.wait_until(asleep, 1500)
-    workers.start()
+    workers.begin()
     await whole(till, attempt)
     sleeper.signal(signal.SIGCONT)
     for _ in range(20):

@@ -1,13 +1,15 @@
-"""A small worker as a process of its own, made to be killed: inbox, write-back and jobs, with short leases and waits."""
+"""A small worker as a process of its own, made to be killed: what concerns money, with short leases and waits."""
 
 import asyncio
-import os
-import sys
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from app.books import invoices, payments, reconciliation, stripe_events
+import httpx
+
+from app.books import invoices, mails, payments, reconciliation, stripe_events
 from app.books.writeback import send
 from app.books.writeback.timing import TIMING
+from app.clients import http
 from app.clients.bundle import Clients, open_clients
 from app.core import db, faultpoint, inbox, jobs
 from app.core.broker import Sweep
@@ -15,7 +17,38 @@ from app.core.work import Claim, Lane
 from tests.rooms.till import settings_beside
 
 
-def lanes(clients: Clients) -> list[Lane]:
+@dataclass(frozen=True)
+class Order:
+    """Where it works, at which point it dies, how long a lost answer is left alone and an answer is waited for (seconds)."""
+
+    sandbox: str
+    database_url: str
+    smtp_url: str = ""
+    faultpoint: str = ""
+    quiet: float = 0.5
+    patience: float = 30
+
+
+def live(order: Order) -> None:
+    """Work until killed."""
+    asyncio.run(_work(order))
+
+
+async def _work(order: Order) -> None:
+    settings = replace(settings_beside(order.sandbox, order.database_url), smtp_url=order.smtp_url)
+    faultpoint.configure(settings.app_env, order.faultpoint)
+    http.TIMEOUT = httpx.Timeout(order.patience)
+    TIMING.quiet, TIMING.apart, TIMING.waiting = order.quiet, 0.3, 0.3
+    TIMING.lease, TIMING.renew = 1.0, 0.3
+    db.configure(settings.database_url)
+    await db.open_pool(6)
+    sweep = Sweep(_lanes(await open_clients(settings)))
+    while True:
+        await sweep.once()
+        await asyncio.sleep(0.1)
+
+
+def _lanes(clients: Clients) -> list[Lane]:
     """What the product's worker does, as far as money goes."""
 
     async def on_inbox(held: Claim) -> None:
@@ -30,33 +63,14 @@ def lanes(clients: Clients) -> list[Lane]:
             await payments.book_fee(clients, UUID(subject))
         elif kind == "attempt.check":
             await reconciliation.check_attempt(clients, UUID(subject))
+        elif kind == "mail.send":
+            await mails.send(clients, UUID(subject))
         elif kind == "invoice.pull":
             connection, xero_id = subject.split(":")
             await invoices.pull(clients, UUID(connection), xero_id)
 
     return [
-        Lane("inbox", on_inbox, "inbox", lease=1),
+        Lane("inbox", on_inbox, "inbox", lease=1, max_faults=50),
         Lane("write_back", on_write_back, "writeback", lease=1, max_faults=50),
-        Lane("job", on_job, "jobs", lease=1),
+        Lane("job", on_job, "jobs", lease=1, max_faults=50),
     ]
-
-
-async def main() -> None:
-    """Work until killed."""
-    env = os.environ
-    settings = settings_beside(env["SANDBOX"], env["DATABASE_URL"])
-    faultpoint.configure(settings.app_env, env.get("FAULTPOINT", ""))
-    TIMING.quiet, TIMING.apart, TIMING.waiting = float(env.get("QUIET", "0.5")), 0.3, 0.3
-    TIMING.lease, TIMING.renew = 1.0, 0.3
-    db.configure(settings.database_url)
-    await db.open_pool(6)
-    sweep = Sweep(lanes(await open_clients(settings)))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    while True:
-        await sweep.once()
-        await asyncio.sleep(0.1)
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
