@@ -148,6 +148,50 @@ async def test_a_payout_that_fails_on_its_way_is_never_written(till: Till):
     assert ([], []) == (await transfers(till), await writeback.attention(till.merchant_id))
 
 
+async def by_payout(till: Till) -> None:
+    """The merchant has payouts recorded, and their fees with them."""
+    await with_bank(till)
+    known = await accounts.chart(till.clients, till.connection_id)
+    spent = next(one for one in known.fees if "fee" in one.name.lower())
+    await accounts.choose(till.merchant_id, till.connection_id, known, "fees", "", spent.id, "NONE", by_payout=True)
+
+
+async def fees(till: Till) -> list[Any]:
+    """The fees of ours in Xero."""
+    rows = (await till.truth())["xero"]["bank_transactions"]
+    return [one for one in rows if one["reference"].startswith("Payportal") and one["status"] == "AUTHORISED"]
+
+
+async def test_fees_are_recorded_once_for_a_payout(till: Till):
+    """Where the merchant wants it so, all fees in a payout are one entry, on the day the bank had it, and nothing is left."""
+    await by_payout(till)
+    for amount in ("40.00", "60.00"):
+        await till.paid(await till.invoice(), amount)
+    await pay_out(till)
+    total = await db.fetch_value("SELECT sum(fee_minor)::int FROM payment")
+    (spent,) = await fees(till)
+    arrives_on = await db.fetch_value("SELECT arrives_on FROM payout")
+    assert (total, arrives_on.isoformat()) == (spent["total"], spent["date"])
+    assert 10000 - total == (await transfers(till))[0]["amount"]
+    known = await till.row("SELECT stripe_payout_id FROM payout")
+    await payouts.follow(till.clients, till.merchant_id, till.account, known["stripe_payout_id"])
+    await till.work()
+    assert 1 == len(await fees(till))
+
+
+async def test_a_fee_that_was_recorded_by_payment_is_not_recorded_again(till: Till):
+    """The merchant changed their mind between two payments: each fee is in Xero once."""
+    await with_bank(till)
+    await till.paid(await till.invoice(), "40.00")
+    await till.control("/_clock", {"advance": 5})
+    await till.hear()
+    await by_payout(till)
+    await till.paid(await till.invoice(), "60.00")
+    await pay_out(till)
+    booked = sorted(one["total"] for one in await fees(till))
+    assert sorted(row["fee_minor"] for row in await db.fetch("SELECT fee_minor FROM payment")) == booked
+
+
 async def by_hand(till: Till, amount: int) -> str:
     """Somebody pays out by hand in Stripe's dashboard; the payout's id."""
     made = await till.http.post(

@@ -21,10 +21,11 @@ Kind = Literal["payments", "fees", "bank"]
 SPENDING = frozenset({"EXPENSE", "OVERHEADS", "DIRECTCOSTS"})
 
 _CHOOSE = """
-INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, name, tax_type, account_currency)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, name, tax_type, account_currency, by_payout)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (connection, kind, currency) DO UPDATE SET xero_account_id = EXCLUDED.xero_account_id, code = EXCLUDED.code,
-  name = EXCLUDED.name, tax_type = EXCLUDED.tax_type, account_currency = EXCLUDED.account_currency, chosen_at = now()
+  name = EXCLUDED.name, tax_type = EXCLUDED.tax_type, account_currency = EXCLUDED.account_currency,
+  by_payout = EXCLUDED.by_payout, chosen_at = now()
 """
 
 
@@ -84,9 +85,10 @@ async def chart(clients: Clients, connection_id: UUID) -> Chart:
 
 
 async def choose(
-    merchant_id: UUID, connection_id: UUID, known: Chart, kind: Kind, currency: str, account_id: str, tax_type: str = ""
-) -> None:
-    """Use this account of Xero's from now on; `currency` is "" for fees.
+    merchant_id: UUID, connection_id: UUID, known: Chart, kind: Kind, currency: str, account_id: str, tax_type: str = "",
+    *, by_payout: bool = False,
+) -> None:  # fmt: skip
+    """Use this account of Xero's from now on; `currency` is "" for fees, which are recorded by payment or by payout.
 
     Raises Refused (with words for the form) and NotFound.
     """
@@ -100,9 +102,13 @@ async def choose(
     before = (await chosen(connection_id)).get((kind, of))
     kept_in = account.currency or connection["base_currency"]
     async with db.transaction():
-        await db.fetch(_CHOOSE, connection_id, kind, of, account.id, account.code, account.name, tax, kept_in)
-        if before is None or (before["xero_account_id"], before["tax_type"]) != (account.id, tax):
+        await db.fetch(
+            _CHOOSE, connection_id, kind, of, account.id, account.code, account.name, tax, kept_in, by_payout
+        )
+        chose = (account.id, tax, by_payout)
+        if before is None or (before["xero_account_id"], before["tax_type"], before["by_payout"]) != chose:
             what = {"kind": kind, "currency": of, "xero_account_id": account.id, "tax_type": tax}
+            what |= {"by": "payout"} if by_payout else {}
             await audit.note(merchant_id, audit.actor(), "account_chosen", f"connection:{connection_id}", what)
         await live.announce(merchant_id)
 

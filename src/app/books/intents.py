@@ -34,6 +34,13 @@ PAYMENT_WAITS = "payment_waits"
 BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange"})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
+# With what Stripe charged for no payment in particular.
+_FEES = """
+SELECT COALESCE(sum(CASE WHEN l.payment IS NULL THEN -l.net_minor ELSE l.fee_minor END), 0)::bigint
+FROM payout_line l LEFT JOIN payment p ON p.id = l.payment
+WHERE l.payout = $1 AND (p.connection = $2 OR (l.payment IS NULL AND l.kind IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee')))
+  AND NOT EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'fee' AND l.kind IN ('charge', 'payment'))
+"""
 _INSERT = """
 INSERT INTO write_back (merchant, connection, invoice, payment, payout, kind, reference, amount_minor, currency, request,
   request_sha256, idempotency_key, state, reason, message, xero_id, created_at, next_at)
@@ -58,10 +65,19 @@ async def intend_payment(payment: Row) -> int | None:
 
 
 async def intend_fee(payment: Row, fee: Money) -> int | None:
-    """Mean to book Stripe's fee, if there is one and the merchant chose an account for fees."""
-    if fee.minor <= 0 or await chosen(payment["connection"], "fees", "") is None:
+    """Mean to book Stripe's fee, if there is one and the merchant wants one for each payment."""
+    fees = await chosen(payment["connection"], "fees", "") if fee.minor > 0 else None
+    return await _insert(payment, "fee", fee) if fees and not fees["by_payout"] else None
+
+
+async def intend_fees(payout: Row, connection_id: UUID) -> int | None:
+    """Mean to book the fees in a payout at once, if the merchant wants them so: all that no payment's own write has booked."""
+    fees = await chosen(connection_id, "fees", "")
+    minor = await db.fetch_value(_FEES, payout["id"], connection_id) if fees and fees["by_payout"] else 0
+    if minor <= 0:
         return None
-    return await _insert(payment, "fee", fee)
+    of = (payout["merchant"], connection_id, None, None, payout["id"])
+    return await _mean(of, "fee", Money(minor, payout["currency"]), _sent(payout, "fee"))
 
 
 async def intend_overpayment(payment: Row, surplus: Money) -> int | None:
@@ -104,8 +120,7 @@ async def put_before_merchant(payment: Row, kind: str, amount: Money, reason: st
         assert known is not None
         row_id = known["id"]
         await db.fetch("UPDATE write_back SET amount_minor = $2 WHERE id = $1", row_id, amount.minor)
-    if await park(row_id, reason, message):
-        await jobs.ask("merchant.alert", payment["merchant"], at=from_now(30))
+    await put_aside(row_id, reason, payment["merchant"], message)
 
 
 async def intend_reversal(payment: Row) -> int | None:
@@ -127,8 +142,8 @@ async def transfer_by_hand(payout: Row, connection_id: UUID, reason: str) -> Non
     amount = Money(payout["amount_minor"], payout["currency"])
     of = (payout["merchant"], connection_id, None, None, payout["id"])
     row_id = await _mean(of, "transfer", amount, _sent(payout, "transfer"))
-    if row_id is not None and await park(row_id, reason):
-        await jobs.ask("merchant.alert", payout["merchant"], at=from_now(30))
+    if row_id is not None:
+        await put_aside(row_id, reason, payout["merchant"])
 
 
 async def untransfer(payout: Row) -> None:
@@ -160,6 +175,12 @@ async def of_payment(payment_id: UUID, kind: str) -> Row | None:
 async def park(write_back_id: int, reason: str, message: str = "") -> bool:
     """Put it before the merchant: it cannot be written as things are, or a person must go on with what they began."""
     return await states.move(WRITE_BACK, write_back_id, "parked", reason=reason, message=message[:1000], next_at=None)
+
+
+async def put_aside(write_back_id: int, reason: str, merchant_id: UUID, message: str = "") -> None:
+    """The same, and a mail tells of it."""
+    if await park(write_back_id, reason, message):
+        await jobs.ask("merchant.alert", merchant_id, at=from_now(30))
 
 
 async def give_up(write_back_id: int, message: str) -> bool:
@@ -265,7 +286,7 @@ async def _freeze(write_back_id: int) -> Row | None:
 
 _WHOLE = """
 SELECT w.*, p.paid_at, p.currency AS paid_currency, p.amount_minor AS paid_minor, p.settled_minor, p.settlement_currency,
-  c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on
+  c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on, o.stripe_payout_id
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN payment p ON p.id = w.payment
 LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout WHERE w.id = $1
 """

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 # What Stripe makes of another currency is known within seconds; after this long Xero's own rate counts.
 WAITS, RATE_PATIENCE = "waits", timedelta(hours=1)
 _CHOSEN = """
-SELECT a.xero_account_id, a.code, a.name, a.tax_type, COALESCE(NULLIF(a.account_currency, ''),
+SELECT a.xero_account_id, a.code, a.name, a.tax_type, a.by_payout, COALESCE(NULLIF(a.account_currency, ''),
   CASE WHEN c.base_currency IN ('', a.currency) THEN a.currency ELSE '' END) AS kept_in
 FROM account_choice a JOIN connection c ON c.id = a.connection
 WHERE a.connection = $1 AND a.kind = $2 AND a.currency = $3
@@ -44,11 +44,11 @@ async def chosen(connection_id: UUID, kind: str, currency: str) -> Row | None:
 async def element(row: Row) -> dict[str, Any]:
     """What is sent for a row of `write_back` with what is beside it (`intents`). Raises Cannot."""
     amount = Money(row["amount_minor"], row["currency"]).decimal
-    if row["payout"]:
+    if row["kind"] == "transfer":
         return await _transfer(row)
     if row["kind"] == "reversal":
         return {"Status": "DELETED"}
-    on = row["dated_on"].isoformat() if row["dated_on"] else _day(row["timezone"], row["paid_at"])
+    on = _on(row)
     if row["kind"] == "fee":
         return await _fee(row, amount, on)
     account = await chosen(row["connection"], "payments", row["currency"])
@@ -103,14 +103,14 @@ async def _transfer(row: Row) -> dict[str, Any]:
         "FromBankAccount": {"AccountID": source["xero_account_id"]},
         "ToBankAccount": {"AccountID": target["xero_account_id"]},
         "Amount": Money(abs(row["amount_minor"]), row["currency"]).decimal,
-        "Date": (row["dated_on"] or row["arrives_on"]).isoformat(),
+        "Date": _on(row),
         "Reference": row["reference"],
     }
 
 
 async def _spent_from(row: Row) -> Row:
     """The account a fee is spent from: the payment's own if it is kept in the fee's currency, else the one chosen for that."""
-    wanted = dict.fromkeys((row["paid_currency"], row["currency"]))
+    wanted = dict.fromkeys((row["paid_currency"] or row["currency"], row["currency"]))
     found = [one for one in [await chosen(row["connection"], "payments", code) for code in wanted] if one]
     if not found:
         raise Cannot("account_missing")
@@ -138,8 +138,13 @@ async def _fee(row: Row, amount: Decimal, on: str) -> dict[str, Any]:
     bank, fees = await _spent_from(row), await chosen(row["connection"], "fees", "")
     if fees is None:
         raise Cannot("account_missing")
+    of = (
+        f"Stripe fees of payout {row['stripe_payout_id']}"
+        if row["payout"]
+        else f"Stripe fee for invoice {row['number']}"
+    )
     line: dict[str, Any] = {
-        "Description": f"Stripe fee for invoice {row['number']}",
+        "Description": of,
         "Quantity": 1,
         "UnitAmount": amount,
     }
@@ -154,6 +159,12 @@ async def _fee(row: Row, amount: Decimal, on: str) -> dict[str, Any]:
         "Date": on,
         "Reference": row["reference"],
     }
+
+
+def _on(row: Row) -> str:
+    """The day it counts for: the one that a person chose, else that of the payout or of the payment."""
+    known = row["dated_on"] or row["arrives_on"]
+    return known.isoformat() if known else _day(row["timezone"], row["paid_at"])
 
 
 def _day(zone: str, paid_at: datetime | None) -> str:

@@ -184,10 +184,14 @@ async def _record(payout_id: UUID) -> None:
     payout = await db.fetch_row("SELECT * FROM payout WHERE id = $1", payout_id)
     if payout is None or payout["state"] != "paid" or (payout["automatic"] and not payout["explained_at"]):
         return
+    of = [row["connection"] for row in await db.fetch(_WHERE_TO, payout_id)]
+    for connection_id in of:
+        row_id = await intents.intend_fees(payout, connection_id)
+        if row_id is not None and len(of) > 1:
+            await intents.put_aside(row_id, "payout_mixed", payout["merchant"])
     if not payout["amount_minor"]:
         return
     wanted = {row["id"]: row["fits"] for row in await db.fetch(_WANTED, payout["merchant"], payout["currency"])}
-    of = [row["connection"] for row in await db.fetch(_WHERE_TO, payout_id)]
     asking = [one for one in of or wanted if one in wanted]
     if len(of) > 1 and asking:
         await intents.transfer_by_hand(payout, asking[0], "payout_mixed")

@@ -64,6 +64,7 @@ class Shown:
     fee_account: str
     tax_options: Options
     fee_tax: str
+    fees_by_payout: bool
     bank_options: Options
     bank_account: str
     first_time: bool
@@ -84,6 +85,7 @@ async def read(connection: Row, known: accounts.Chart) -> Shown:
         fee_account=fee_account,
         tax_options=[(rate.tax_type, rate.name) for rate in rates],
         fee_tax=fees["tax_type"] if fees else next((r.tax_type for r in rates if r.tax_type == "NONE"), ""),
+        fees_by_payout=bool(fees and fees["by_payout"]),
         bank_options=_banks(connection["base_currency"], payment),
         bank_account=bank["xero_account_id"] if bank else "",
         first_time=first_time,
@@ -117,8 +119,14 @@ def context(shown: Shown) -> dict[str, Any]:
 def typed(shown: Shown, form: Mapping[str, str]) -> Shown:
     """The same page with what was chosen on it."""
     currencies = [replace(currency, chosen=form.get(currency.field, "")) for currency in shown.currencies]
-    fee_account, fee_tax, bank_account = (form.get(name, "") for name in ("fee_account", "fee_tax", "bank_account"))
-    return replace(shown, currencies=currencies, fee_account=fee_account, fee_tax=fee_tax, bank_account=bank_account)
+    return replace(
+        shown,
+        currencies=currencies,
+        fee_account=form.get("fee_account", ""),
+        fee_tax=form.get("fee_tax", ""),
+        fees_by_payout=bool(form.get("fees_by_payout")),
+        bank_account=form.get("bank_account", ""),
+    )
 
 
 async def _save_fees(merchant_id: UUID, connection_id: UUID, known: accounts.Chart, form: Mapping[str, str]) -> Errors:
@@ -128,7 +136,8 @@ async def _save_fees(merchant_id: UUID, connection_id: UUID, known: accounts.Cha
         return {}
     try:
         tax = form.get("fee_tax", "")
-        await accounts.choose(merchant_id, connection_id, known, "fees", "", wanted, tax)
+        by_payout = bool(form.get("fees_by_payout"))
+        await accounts.choose(merchant_id, connection_id, known, "fees", "", wanted, tax, by_payout=by_payout)
     except Refused as no:
         return {"fee_tax" if "tax" in no.message else "fee_account": no.message}
     return {}

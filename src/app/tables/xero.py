@@ -69,6 +69,7 @@ class AccountChoice(Table, db=ENGINE):
     code = Text()
     name = Text()
     tax_type = Text()
+    by_payout = Boolean(default=False, help_text="fees: one for each payout, not one for each payment")
     account_currency = Text(help_text="in which Xero keeps it; empty: not known, choose it once more")
     chosen_at = Timestamptz()
 

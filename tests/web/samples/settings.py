@@ -31,6 +31,7 @@ def accounts(**over: Any) -> Context:
         "bank_options": [("090", "Business bank account (090)")],
         "bank_account": "090",
         "fee_options": [("404", "Merchant fees (404)")],
+        "fees_by_payout": False,
         "fee_account": "404",
         "tax_options": [("NONE", "No VAT")],
         "fee_tax": "NONE",

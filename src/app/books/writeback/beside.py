@@ -32,7 +32,7 @@ async def write_beside(tenant: Tenant, items: list[Item], verdicts: Verdicts) ->
 
 async def _put(tenant: Tenant, items: Sequence[Item], key: str) -> list[Answered]:
     elements = b",".join(str(item.row["request"]).encode() for item in items)
-    if items[0].row["payout"]:
+    if items[0].row["kind"] == "transfer":
         return await tenant.put_bank_transfer(b'{"BankTransfers":[' + elements + b"]}", key)
     return await tenant.put_bank_transaction(b'{"BankTransactions":[' + elements + b"]}", key)
 

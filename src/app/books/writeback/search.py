@@ -85,7 +85,7 @@ async def beside(tenant: Tenant, items: Sequence[Item]) -> dict[str, list[str]]:
     wanted = {item.reference for item in items}
     since = min(item.row["moved_at"] for item in items) - _OVERLAP
     rows: Sequence[XeroBankTransaction | XeroBankTransfer]
-    rows = await (tenant.bank_transfers(since) if items[0].row["payout"] else _every(tenant, since))
+    rows = await (tenant.bank_transfers(since) if items[0].row["kind"] == "transfer" else _every(tenant, since))
     found: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
         if row.reference in wanted and row.status not in _GONE and row.id not in found[row.reference]:
