@@ -7,6 +7,7 @@ from sandbox.xero_paths import spelled
 _PLACES = {
     "/v1/": "/stripe/v1/",
     "/v2/": "/stripe/v2/",
+    "/oauth/": "/stripe/oauth/",
     "/api.xro/": "/xero/api/api.xro/",
     "/connections": "/xero/api/connections",
     "/connect/": "/xero/identity/connect/",
