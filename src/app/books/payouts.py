@@ -141,9 +141,11 @@ async def _explain(payout: Row, lines: Sequence[LineView]) -> None:
 
 async def _difference(payment: Row) -> None:
     """All of a payment went back, at another rate than it came: what that cost or brought."""
-    held = await ledger.balances(payment["id"])
     settled_in = payment["settlement_currency"]
-    if settled_in in {"", payment["currency"]} or held.get((ledger.CONVERSION, payment["currency"]), 0):
+    if settled_in in {"", payment["currency"]}:
+        return
+    held = await ledger.balances(payment["id"])
+    if held.get((ledger.CONVERSION, payment["currency"]), 0):
         return
     if more := held.get((ledger.CONVERSION, settled_in), 0):
         await intents.intend_difference(payment, Money(more, settled_in))
