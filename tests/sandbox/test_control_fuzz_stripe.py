@@ -14,7 +14,7 @@ from sandbox import stripe_params
 from tests.sandbox.process import Sandbox
 from tests.sandbox.test_control_fuzz import JUNK, ODD, bodies
 
-SECONDS = 8
+SECONDS = 5
 QUIET = settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 KEY = {"authorization": "Bearer sk_test_sandbox"}
 FORM = {
