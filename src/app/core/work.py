@@ -134,7 +134,7 @@ async def due(table: str, limit: int = 100, late: float = 0) -> list[Any]:
     """Rows (id) that have been due for `late` seconds by the database's clock and that nobody holds, oldest first."""
     return await db.fetch(
         f"SELECT id FROM {table} WHERE next_at <= now() - make_interval(secs => $2) "
-        "AND (lease_until IS NULL OR lease_until < now()) ORDER BY next_at LIMIT $1",
+        "AND (lease_until IS NULL OR lease_until < now()) ORDER BY next_at, id LIMIT $1",
         limit,
         float(late),
     )

@@ -1,0 +1,1 @@
+"""Seeded lives of the whole product: one loop, one clock and one source of chance, over a real PostgreSQL and the sandbox."""

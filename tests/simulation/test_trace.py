@@ -1,0 +1,24 @@
+"""What makes a finding worth having: it can be lived again, and what should be found is found."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.simulation.life import Outcome
+from tests.simulation.running import live_all
+
+
+def _lived(url: str, seeds: list[int]) -> list[Outcome]:
+    lives: list[Outcome] = []
+    live_all(url, seeds, lives.append, shrink=False)
+    return lives
+
+
+@pytest.mark.timeout(300)
+def test_the_same_seed_is_the_same_life(new_database: Callable[[], str]):
+    """A seed lived again, after others and in another house, repeats every step, request, statement and end to the letter."""
+    first = _lived(new_database(), [3, 4, 3])
+    again = _lived(new_database(), [4, 3])
+    assert first[0].trace == first[2].trace == again[1].trace
+    assert first[1].trace == again[0].trace
+    assert first[0].trace != first[1].trace
