@@ -2,7 +2,7 @@
 # Nothing needs to be installed first but Python 3.11 or newer; .venv is made on the way.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test check bench chaos fmt migrations docs screenshots lock clean assets setup-test setup-dev
+.PHONY: help setup demo demo-reset test check bench chaos mutation fmt migrations docs screenshots lock clean assets setup-test setup-dev
 
 BIN := .venv/bin
 LISTS := base test dev
@@ -36,6 +36,9 @@ check: setup-dev ## Lint, format, types, imports, templates and the house's own 
 
 chaos: setup-test assets ## Kill everything, lose answers, count what is lost or doubled (SEED, PAYMENTS, KILLS)
 	@PYTHONPATH=. $(BIN)/python -m scripts.chaos
+
+mutation: setup-dev ## Break the money rooms a little and count what no test notices (ROOM, SAMPLE, SEED, CHILDREN)
+	@PYTHONPATH=. $(BIN)/python -m scripts.mutation
 
 bench: setup-test assets ## Measure the figures of docs/benchmarks.md (ARGS="pay")
 	@$(BIN)/python -m bench $(ARGS)
