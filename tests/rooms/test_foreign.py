@@ -1,13 +1,15 @@
 """Money in another currency than Stripe settles in: Stripe's own figures in Xero, never a rate of ours, and nothing left over."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from app.books import accounts, attempts, invoices, ledger, payments, payouts, writeback
+from app.books import accounts, attempts, intents, invoices, ledger, payments, payouts, writeback
 from app.core import db
 from app.core.money import Money, to_stripe
-from app.merchants import payout_list, troubles
+from app.merchants import mapping, payout_list, troubles
 from tests.rooms.test_payouts import explained, pay_out, transfers, with_bank
 from tests.rooms.till import Row, Till
 
@@ -180,6 +182,37 @@ async def test_a_payout_in_another_currency_is_not_moved_blindly(till: Till):
     assert [] == await transfers(till)
     await writeback.abandon(till.merchant_id, row["id"], "Hannah Finch")
     assert [] == await writeback.attention(till.merchant_id)
+
+
+async def test_payouts_in_each_currency_have_a_bank_of_their_own(till: Till):
+    """Where Stripe pays out euros, an account kept in euros can be chosen, and no other; what waited for it goes on."""
+    await with_bank(till)
+    known = await accounts.chart(till.clients, till.connection_id)
+    pounds = next(one for one in known.banks if "bank" in one.name.lower())
+    euros, clearing = replace(pounds, id=str(uuid4()), currency="EUR"), replace(pounds, id=str(uuid4()), currency="EUR")
+    known = replace(known, accounts=[*known.accounts, euros, clearing])
+    payout = await till.row(
+        "INSERT INTO payout (id, merchant, stripe_account_id, stripe_payout_id, amount_minor, currency, arrives_on, created_at) "
+        "VALUES (gen_random_uuid(), $1, $2, 'po_eur', 2500, 'EUR', now()::date, now()) RETURNING *",
+        till.merchant_id,
+        till.account,
+    )
+    await intents.transfer_by_hand(payout, till.connection_id, "payout_currency")
+    connection = await till.row("SELECT * FROM connection WHERE id = $1", till.connection_id)
+    shown = await mapping.read(connection, known)
+    assert [("GBP", "bank_account"), ("EUR", "bank_account_eur")] == [(bank.code, bank.field) for bank in shown.banks]
+    assert {euros.id, clearing.id} == {account_id for account_id, _ in shown.banks[1].options}
+    form = {currency.field: currency.chosen for currency in shown.currencies} | {"account_eur": clearing.id}
+    form |= {"bank_account": pounds.id, "bank_account_eur": pounds.id}
+    save = partial(mapping.save, till.merchant_id, till.connection_id, known, shown)
+    assert {"bank_account_eur"} == (await save(form)).keys()
+    assert {} == await save(form | {"bank_account_eur": euros.id})
+    assert 1 == await writeback.account_chosen(till.connection_id)
+    row = await till.row("SELECT * FROM write_back WHERE payout = $1", payout["id"])
+    assert ("intended", "") == (row["state"], await intents.obstacle(row["id"]))
+    assert {} == await save(form | {"bank_account_eur": ""})
+    chosen = await accounts.chosen(till.connection_id)
+    assert {("bank", "GBP")} == {one for one in chosen if one[0] == "bank"}
 
 
 async def test_a_payout_of_two_organisations_shows_their_shares(till: Till):

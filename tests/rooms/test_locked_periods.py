@@ -75,3 +75,20 @@ async def test_a_day_to_come_is_not_offered(till: Till):
     with pytest.raises(NotFound):
         await writeback.redate(till.clients, till.user_id, written["id"])
     assert "parked" == (await till.write_back(payment))["state"]
+
+
+async def test_a_refund_in_a_locked_period_keeps_its_own_day(till: Till):
+    """A payment that cannot be taken back because its day is locked waits; another day is not offered, one press is enough."""
+    payment = await till.paid(await till.invoice())
+    await till.work()
+    await lock(till, 0)
+    await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"]})
+    await till.hear()
+    (shown,) = await troubles.failures(till.merchant_id)
+    assert ("refund", False, True) == (shown.what, shown.can_redate, shown.can_retry)
+    assert "so it cannot be taken back" in shown.reason
+    await lock(till, None)
+    await writeback.retry(till.merchant_id, int(shown.id))
+    await till.work()
+    assert [] == await till.in_xero(payment["invoice"])
+    assert [] == await ledger.invariants()

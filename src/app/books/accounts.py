@@ -94,7 +94,8 @@ async def choose(
     """
     connection = await one(merchant_id, connection_id)
     account = known.account(kind, account_id)
-    if kind != "fees" and account.currency not in {"", currency, connection["base_currency"]}:
+    others = set() if kind == "bank" else {connection["base_currency"]}
+    if kind != "fees" and account.currency not in {"", currency} | others:
         raise Refused(f"{account.name} is kept in {account.currency}. Choose an account for {currency}.")
     if kind == "fees" and tax_type and all(rate.tax_type != tax_type for rate in known.fee_rates):
         raise Refused("Choose a tax rate from the list.")
@@ -119,13 +120,13 @@ async def chosen(connection_id: UUID) -> dict[tuple[str, str], Any]:
     return {(row["kind"], row["currency"]): row for row in rows}
 
 
-async def forget(merchant_id: UUID, connection_id: UUID, kind: Kind) -> None:
-    """Choose nothing for this kind any more: without an account for fees, fees are not recorded."""
+async def forget(merchant_id: UUID, connection_id: UUID, kind: Kind, currency: str = "") -> None:
+    """Choose nothing for this kind (in one currency, if named) any more: without an account for fees, none are recorded."""
     await one(merchant_id, connection_id)
     async with db.transaction():
-        sql = "DELETE FROM account_choice WHERE connection = $1 AND kind = $2 RETURNING id"
-        if await db.fetch(sql, connection_id, kind):
-            what = {"kind": kind}
+        sql = "DELETE FROM account_choice WHERE connection = $1 AND kind = $2 AND $3 IN ('', currency) RETURNING id"
+        if await db.fetch(sql, connection_id, kind, currency):
+            what = {"kind": kind} | ({"currency": currency} if currency else {})
             await audit.note(merchant_id, audit.actor(), "account_forgotten", f"connection:{connection_id}", what)
 
 

@@ -94,9 +94,9 @@ async def _transfer(row: Row) -> dict[str, Any]:
     """
     clearing = await chosen(row["connection"], "payments", row["currency"])
     bank = await chosen(row["connection"], "bank", row["currency"])
-    if clearing is None or bank is None:
+    if clearing is None:
         raise Cannot("account_missing")
-    if not clearing["kept_in"] == bank["kept_in"] == row["currency"]:
+    if bank is None or not clearing["kept_in"] == bank["kept_in"] == row["currency"]:
         raise Cannot("payout_currency")
     source, target = (clearing, bank) if row["amount_minor"] >= 0 else (bank, clearing)
     return {

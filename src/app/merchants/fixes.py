@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_ACCOUNTS = frozenset({"account_missing", "account_archived", "no_bank_account", "fee_currency"})
+_ACCOUNTS = frozenset({"account_missing", "account_archived", "no_bank_account", "fee_currency", "payout_currency"})
 _CONSENT = frozenset({"disconnected", "scope"})
 # Trying again before these are put right would only fail again.
 _FIRST = _CONSENT | {"account_missing"}

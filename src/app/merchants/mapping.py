@@ -26,6 +26,7 @@ SELECT currency FROM invoice WHERE connection = $1 AND status IN ('DRAFT', 'SUBM
 UNION SELECT currency FROM account_choice WHERE connection = $1 AND kind = 'payments'
 UNION SELECT o.currency FROM payout o JOIN connection c ON c.merchant = o.merchant WHERE c.id = $1
 """
+_PAID_OUT = "SELECT DISTINCT currency FROM payout WHERE merchant = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,16 @@ class Currency:
     def field(self) -> str:
         """The name of its form field."""
         return f"account_{self.code.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Where payouts in a currency are recorded; the organisation's own currency comes first."""
+
+    code: str
+    options: Options
+    chosen: str
+    field: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +76,7 @@ class Shown:
     tax_options: Options
     fee_tax: str
     fees_by_payout: bool
-    bank_options: Options
-    bank_account: str
+    banks: list[Bank]
     first_time: bool
     example: Example | None
 
@@ -77,7 +87,7 @@ async def read(connection: Row, known: accounts.Chart) -> Shown:
     chosen = await accounts.chosen(connection["id"])
     currencies = [_currency(code, connection, payment, chosen) for code in await _codes(connection)]
     first_time = not any(kind == "payments" for kind, _ in chosen)
-    fees, bank = chosen.get(("fees", "")), chosen.get(("bank", connection["base_currency"]))
+    fees = chosen.get(("fees", ""))
     fee_account = fees["xero_account_id"] if fees else _suggest(fee, ("stripe", "merchant fee")) if first_time else ""
     return Shown(
         currencies=currencies,
@@ -86,8 +96,7 @@ async def read(connection: Row, known: accounts.Chart) -> Shown:
         tax_options=[(rate.tax_type, rate.name) for rate in rates],
         fee_tax=fees["tax_type"] if fees else next((r.tax_type for r in rates if r.tax_type == "NONE"), ""),
         fees_by_payout=bool(fees and fees["by_payout"]),
-        bank_options=_banks(connection["base_currency"], payment),
-        bank_account=bank["xero_account_id"] if bank else "",
+        banks=await _banks(connection, payment, chosen),
         first_time=first_time,
         example=_example(connection["base_currency"], currencies, {a.id: words(a) for a in fee}, fee_account),
     )
@@ -108,7 +117,9 @@ async def save(
         except Refused as no:
             errors[currency.field] = no.message
     errors |= await _save_fees(merchant_id, connection_id, known, form)
-    return errors | await _save_bank(merchant_id, connection_id, known, shown, form)
+    for bank in shown.banks:
+        errors |= await _save_bank(merchant_id, connection_id, known, bank, form)
+    return errors
 
 
 def context(shown: Shown) -> dict[str, Any]:
@@ -125,7 +136,7 @@ def typed(shown: Shown, form: Mapping[str, str]) -> Shown:
         fee_account=form.get("fee_account", ""),
         fee_tax=form.get("fee_tax", ""),
         fees_by_payout=bool(form.get("fees_by_payout")),
-        bank_account=form.get("bank_account", ""),
+        banks=[replace(bank, chosen=form.get(bank.field, "")) for bank in shown.banks],
     )
 
 
@@ -144,19 +155,18 @@ async def _save_fees(merchant_id: UUID, connection_id: UUID, known: accounts.Cha
 
 
 async def _save_bank(
-    merchant_id: UUID, connection_id: UUID, known: accounts.Chart, shown: Shown, form: Mapping[str, str]
+    merchant_id: UUID, connection_id: UUID, known: accounts.Chart, bank: Bank, form: Mapping[str, str]
 ) -> Errors:
-    """Payouts are in the organisation's own currency, the first of the page's."""
-    wanted, own = form.get("bank_account", ""), shown.currencies[0]
+    wanted = form.get(bank.field, "")
     if not wanted:
-        await accounts.forget(merchant_id, connection_id, "bank")
+        await accounts.forget(merchant_id, connection_id, "bank", bank.code)
         return {}
-    if wanted == form.get(own.field):
-        return {"bank_account": "Choose another account than the one that payments are recorded in."}
+    if wanted == form.get(f"account_{bank.code.lower()}"):
+        return {bank.field: "Choose another account than the one that payments are recorded in."}
     try:
-        await accounts.choose(merchant_id, connection_id, known, "bank", own.code, wanted)
+        await accounts.choose(merchant_id, connection_id, known, "bank", bank.code, wanted)
     except Refused as no:
-        return {"bank_account": no.message}
+        return {bank.field: no.message}
     return {}
 
 
@@ -186,10 +196,18 @@ def _currency(
     )
 
 
-def _banks(currency: str, found: Sequence[XeroAccount]) -> Options:
-    """The bank accounts kept in this currency."""
-    fitting = [one for one in found if one.type == "BANK" and one.currency in {"", currency}]
-    return [(account.id, words(account)) for account in fitting]
+async def _banks(connection: Row, found: Sequence[XeroAccount], chosen: Mapping[tuple[str, str], Row]) -> list[Bank]:
+    """For the organisation's own currency, and each other one that Stripe has paid out in: the bank accounts kept in it."""
+    base = connection["base_currency"]
+    paid_out = {row["currency"] for row in await db.fetch(_PAID_OUT, connection["merchant"])}
+    return [_bank(code, base, found, chosen.get(("bank", code))) for code in [base, *sorted(paid_out - {base})]]
+
+
+def _bank(code: str, base: str, found: Sequence[XeroAccount], row: Row | None) -> Bank:
+    fitting = [one for one in found if one.type == "BANK" and one.currency in ({"", code} if code == base else {code})]
+    options = [(account.id, words(account)) for account in fitting]
+    field = "bank_account" if code == base else f"bank_account_{code.lower()}"
+    return Bank(code, options, row["xero_account_id"] if row else "", field)
 
 
 def _suggest(found: Sequence[XeroAccount], signs: Sequence[str]) -> str:

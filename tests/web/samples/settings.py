@@ -28,8 +28,10 @@ def accounts(**over: Any) -> Context:
         "connections": [("c1", "Harrow & Finch Joinery Ltd")],
         "connection_id": "c1",
         "currencies": CURRENCIES,
-        "bank_options": [("090", "Business bank account (090)")],
-        "bank_account": "090",
+        "banks": [
+            Thing(code="GBP", options=[("090", "Business bank account (090)")], chosen="090", field="bank_account"),
+            Thing(code="EUR", options=[("091", "Euro account (091)")], chosen="", field="bank_account_eur"),
+        ],
         "fee_options": [("404", "Merchant fees (404)")],
         "fees_by_payout": False,
         "fee_account": "404",

@@ -28,6 +28,7 @@ NAMES = {
     "transfer_back": "returned payout",
 }
 
+_FOR_ACCOUNTS = ("account_missing", "account_archived", "no_bank_account", "fee_currency", "payout_currency")
 _WAITING = """
 SELECT w.id, w.kind, w.state, w.reason, w.message, w.reference, w.amount_minor, w.currency, w.invoice, w.payment,
   w.payout, w.connection, i.number, i.contact_name
@@ -117,9 +118,9 @@ async def resume(connection_id: UUID) -> int:
 async def account_chosen(connection_id: UUID) -> int:
     """After the merchant chose accounts: everything that waited for that goes on; how many."""
     rows = await db.fetch(
-        "SELECT id FROM write_back WHERE connection = $1 AND state = 'parked' "
-        "AND reason IN ('account_missing', 'account_archived', 'no_bank_account', 'fee_currency') ORDER BY created_at, id",
+        "SELECT id FROM write_back WHERE connection = $1 AND state = 'parked' AND reason = ANY($2) ORDER BY created_at, id",
         connection_id,
+        [*_FOR_ACCOUNTS],
     )
     for row in rows:
         await intents.ask_again(row["id"])

@@ -102,7 +102,7 @@ async def _went_wrong(item: Item, error: Upstream, verdicts: Verdicts) -> None:
         await outcome.not_taken(item)
         raise error
     if error.permanent:
-        await outcome.park(item, parked_by(error), error.message)
+        await outcome.park(item, parked_by(error).replace("period_locked", "refund_locked"), error.message)
         verdicts.done(item)
         return
     await outcome.unclear(item)

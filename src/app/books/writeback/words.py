@@ -108,8 +108,8 @@ REASONS: dict[str, Reason] = {
     ),
     "payout_currency": Reason(
         "the payout is in another currency than the accounts chosen for it",
-        "Record the transfer in Xero yourself, then mark this as done.",
-        retry=False,
+        "Choose accounts kept in that currency for payments and payouts under Settings and try again, or record the transfer in "
+        "Xero yourself and mark this as done.",
         by_hand=True,
     ),
     "payout_mixed": Reason(
@@ -129,6 +129,12 @@ REASONS: dict[str, Reason] = {
         "the exchange rate had changed when Stripe refunded the payment",
         "Record the difference in Xero on the account that takes payments, then mark this as done.",
         retry=False,
+        by_hand=True,
+    ),
+    "refund_locked": Reason(
+        "the period of the payment is locked in Xero, so it cannot be taken back",
+        "Move the lock date in Xero to before the day of the payment and try again, or record the refund there and mark this "
+        "as done.",
         by_hand=True,
     ),
     "payment_waits": Reason(
