@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from sandbox.sown import Crop, Field
+
 Obj = dict[str, Any]
 Key = Callable[[Obj], Any]
 
@@ -42,6 +44,11 @@ class Index:
         self.group_of[id] = group
         self.groups.setdefault(group, {})[id] = obj
 
+    def clear(self) -> None:
+        """Forget all of them."""
+        self.groups.clear()
+        self.group_of.clear()
+
     def remove(self, id: str) -> None:
         """Forget an object."""
         if id in self.group_of:
@@ -57,6 +64,8 @@ class Store:
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
         self._kinds: dict[str, dict[str, Obj]] = {}
         self._indexes: dict[str, dict[str, Index]] = {}
+        self._fields: dict[str, Field] = {}
+        self._changes: dict[str, int] = {}
         self._dirty: dict[tuple[str, str], Obj | None] = {}
         self._lines: list[Obj] = []
         self._load()
@@ -71,33 +80,53 @@ class Store:
         for index in self._indexes.get(kind, {}).values():
             index.add(id, obj)
         self._dirty[kind, id] = obj
+        self._changes[kind] = self._changes.get(kind, 0) + 1
         return obj
+
+    def changes(self, *kinds: str) -> int:
+        """A number that grows with every change of one of these kinds."""
+        return sum(self._changes.get(kind, 0) for kind in kinds)
+
+    def sow(self, kind: str, crop: Crop) -> None:
+        """Rows that are made when they are looked at. Not on disk: whoever sows does so again at the next start."""
+        self._fields[kind] = Field(crop, self._kinds.setdefault(kind, {}))
+        self._changes[kind] = self._changes.get(kind, 0) + 1
+
+    def field(self, kind: str) -> Field | None:
+        """What was sown of a kind, for readers who must not make every row."""
+        return self._fields.get(kind)
 
     def get(self, kind: str, id: str | None) -> Obj | None:
         """The object, or None."""
-        return self._kinds.get(kind, {}).get(id) if id is not None else None
+        if id is None:
+            return None
+        obj = self._kinds.get(kind, {}).get(id)
+        return self._fields[kind].get(id) if obj is None and kind in self._fields else obj
 
     def all(self, kind: str) -> list[Obj]:
-        """Every object of a kind, in the order of first insertion."""
-        return list(self._kinds.get(kind, {}).values())
+        """Every object of a kind, in the order of first insertion; sown ones come first."""
+        field = self._fields.get(kind)
+        sown = field.rows(field.numbers(range(field.crop.size))) if field is not None else ()
+        return [*sown, *self._kinds.get(kind, {}).values()]
 
     def items(self, kind: str) -> list[tuple[str, Obj]]:
-        """Like ``all``, with ids."""
+        """Like ``all``, with ids; without what was sown."""
         return list(self._kinds.get(kind, {}).items())
 
     def find(self, kind: str, **equal: Any) -> Iterator[Obj]:
         """Objects whose top-level fields all equal the given values, by scanning; use ``index`` and ``by`` for big kinds."""
-        for obj in list(self._kinds.get(kind, {}).values()):
+        for obj in self.all(kind):
             if all(obj.get(name) == value for name, value in equal.items()):
                 yield obj
 
     def delete(self, kind: str, id: str) -> bool:
-        """Remove; False when it was not there."""
+        """Remove; False when it was not there. What was sown stays: nothing of it is ever removed, only marked."""
         if self._kinds.get(kind, {}).pop(id, None) is None:
             return False
         for index in self._indexes.get(kind, {}).values():
             index.remove(id)
         self._dirty[kind, id] = None
+        self._changes[kind] = self._changes.get(kind, 0) + 1
         return True
 
     def index(self, kind: str, name: str, key: Key) -> None:
@@ -108,8 +137,27 @@ class Store:
         self._indexes.setdefault(kind, {})[name] = index
 
     def by(self, kind: str, name: str, value: Any) -> list[Obj]:
-        """The objects of the index's group ``value``, in insertion order."""
+        """The objects of the index's group ``value``, in insertion order; sown ones come first."""
+        field = self._fields.get(kind)
+        sown = field.rows(field.numbers(field.crop.find(name, value))) if field is not None else ()
+        return [*sown, *self.known(kind, name, value)]
+
+    def known(self, kind: str, name: str, value: Any) -> list[Obj]:
+        """The same without what is still as it was sown."""
         return list(self._indexes[kind][name].groups.get(value, {}).values())
+
+    def count(self, kind: str, name: str, value: Any) -> int:
+        """How many ``by`` would give."""
+        field = self._fields.get(kind)
+        sown = len(field.numbers(field.crop.find(name, value))) if field is not None else 0
+        return sown + len(self._indexes[kind][name].groups.get(value, {}))
+
+    def newest(self, kind: str, name: str, value: Any) -> Iterator[Obj]:
+        """The same as ``by`` from its end, made one by one."""
+        yield from reversed(self.known(kind, name, value))
+        field = self._fields.get(kind)
+        if field is not None:
+            yield from field.rows(field.numbers(field.crop.find(name, value))[::-1])
 
     def next_number(self, name: str, first: int = 1) -> int:
         """A counter that survives restarts: ``first``, ``first + 1``, …"""
@@ -151,10 +199,15 @@ class Store:
 
     def clear(self, keep: tuple[str, ...] = ()) -> None:
         """Forget every kind but ``keep``, at once and on disk."""
-        for kind in [k for k in self._kinds if k not in keep]:
-            for id in list(self._kinds[kind]):
-                self.delete(kind, id)
         self.commit()
+        gone = [kind for kind in self._kinds if kind not in keep]
+        self._db.executemany("DELETE FROM object WHERE kind = ?", [(kind,) for kind in gone])
+        for kind in gone:
+            self._kinds[kind].clear()
+            self._fields.pop(kind, None)
+            self._changes[kind] = self._changes.get(kind, 0) + 1
+            for index in self._indexes.get(kind, {}).values():
+                index.clear()
 
     def close(self) -> None:
         """Commit and close the file."""

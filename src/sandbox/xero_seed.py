@@ -7,14 +7,17 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from sandbox.store import Obj
 from sandbox.world import Seed, World
 from sandbox.xero_ledger import Ledger, local_day
 from sandbox.xero_lines import read_line, totals
 from sandbox.xero_seed_data import ACCOUNTS, CONTACTS, FIRST_NUMBER, INVOICES, JOBS, ORGANISATIONS, USERS
+from sandbox.xero_sown import APART_MS, Plan, SownInvoices
 
 FILLED_UP_TO = 30
-BULK_FIRST = 100_001
+SOWN = ("xero.sown", "invoices")
 _LINE = {"description": "Joinery", "quantity": "1", "account": "200", "tax_type": "NONE", "tax": 0, "discount": None}
 
 
@@ -23,6 +26,9 @@ class Seeder:
 
     def __init__(self, world: World, ledger: Ledger) -> None:
         self._world, self._ledger = world, ledger
+        kept = world.store.get(*SOWN)
+        if kept is not None:
+            world.store.sow("xero.invoice", SownInvoices(msgspec.convert(kept, Plan)))
 
     def plant(self, wanted: Seed) -> None:
         """The default world; ``size`` tops up the first organisation to that many invoices, ``organisations`` adds more."""
@@ -165,31 +171,22 @@ class Seeder:
         self._ledger.post_payment({**values, "type": "ACCRECPAYMENT", "app": False}, silent=True)
 
     def _bulk(self, org: Obj, size: int) -> None:
-        contacts = [row["id"] for row in self._world.store.by("xero.contact", "tenant", org["id"])]
-        theme, have = self._theme(org), len(self._world.store.by("xero.invoice", "tenant", org["id"]))
-        today = date.fromisoformat(local_day(self._world.clock.now(), org))
-        days = [(today + timedelta(days=n - 60)).isoformat() for n in range(121)]
-        start = self._now_ms() - 7_000 * size
-        count = max(0, size - have)
-        ids = self._world.ids.uuids(2 * count)
+        world = self._world
+        count = size - len(world.store.by("xero.invoice", "tenant", org["id"]))
+        if count <= 0:
+            return
         model = blank_invoice("ACCREC", "", "", org["currency"])
-        model |= {"tenant": org["id"], "status": "AUTHORISED", "theme": theme}
-        for n in range(count):
-            amount = 5_000 + (n * 7_919) % 300_000
-            line = {**_LINE, "id": ids[2 * n], "unit": f"{amount // 100}.{amount % 100:02}", "amount": amount}
-            row = {
-                "id": ids[2 * n + 1],
-                **model,
-                "updated": start + n * 7_000,
-                "number": f"INV-{BULK_FIRST + n}",
-                "contact": contacts[n % len(contacts)],
-                "date": days[n % 60],
-                "due": days[30 + n % 90],
-                "lines": [line],
-                "subtotal": amount,
-                "total": amount,
-            }
-            self._world.store.put("xero.invoice", row["id"], row)
+        plan = Plan(
+            size=count,
+            tenant=org["id"],
+            salt=world.ids.number(1 << 56),
+            contacts=[row["id"] for row in world.store.by("xero.contact", "tenant", org["id"])],
+            start=self._now_ms() - APART_MS * size,
+            today=local_day(world.clock.now(), org),
+            model=model | {"status": "AUTHORISED", "theme": self._theme(org), "lines": [_LINE]},
+        )
+        world.store.put(*SOWN, msgspec.to_builtins(plan))
+        world.store.sow("xero.invoice", SownInvoices(plan))
 
 
 def blank_invoice(type_: str, number: str, contact: str, currency: str) -> Obj:

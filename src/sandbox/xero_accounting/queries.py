@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sandbox.store import Obj
 from sandbox.xero_call import Call
@@ -24,13 +25,15 @@ def searchable(call: Call, rows: list[Obj]) -> list[Obj]:
 
 def modified_since(call: Call, rows: list[Obj]) -> list[Obj]:
     """Rows changed after the header's second (exclusive, the hostile reading); raises 412 for an unreadable header."""
+    second = since(call)
+    return rows if second is None else [row for row in rows if row["updated"] // 1000 > second]
+
+
+def since(call: Call) -> int | None:
+    """The second of the If-Modified-Since header, None without one; raises 412 when it is unreadable."""
     header = call.request.headers.get("if-modified-since")
     if header is None:
-        return rows
-    return [row for row in rows if row["updated"] // 1000 > _second(header)]
-
-
-def _second(header: str) -> int:
+        return None
     try:
         given = datetime.fromisoformat(header)
     except ValueError:
@@ -47,7 +50,7 @@ def listed(call: Call, name: str) -> set[str] | None:
     return None if given is None else {part.strip() for part in given.split(",") if part.strip()}
 
 
-def page(call: Call, rows: list[Obj], *, force: bool = False) -> tuple[list[Obj], dict[str, int] | None]:
+def page(call: Call, rows: list[Any], *, force: bool = False) -> tuple[list[Any], dict[str, int] | None]:
     """One page and its pagination, or everything and None when paging was not asked for. Out of range is clamped."""
     asked_page, asked_size = call.param("page"), call.param("pageSize")
     if asked_page is None and asked_size is None and not force:
