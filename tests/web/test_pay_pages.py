@@ -103,12 +103,14 @@ def test_presses_without_our_form_do_not_count(shop: tuple[Product, Merchant, st
 
 
 def test_another_site_cannot_press(shop: tuple[Product, Merchant, str]):
-    """A form on another site cannot press the button."""
-    _, _, link = shop
+    """A form on another site cannot press the button, and the operator's log says that one tried."""
+    product, _, link = shop
     token = form_token(link)
     for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
         answer = httpx.post(f"{link}/pay", data={"_csrf_token": token}, headers=headers)
         assert 403 == answer.status_code
+    until(lambda: "page.turned_away" in product.output(), "the line in the log")
+    assert urlsplit(link).path.rpartition("/")[2] not in product.output()
 
 
 def test_odd_requests_are_refused_not_faults(shop: tuple[Product, Merchant, str]):

@@ -46,8 +46,10 @@ class AuthController(Controller):
             if old:
                 await sessions.end(clients.keys, old)
             token = await sessions.start(clients.keys, signed.user_id, signed.merchant_id)
+            log.info("signin.done", user=str(signed.user_id), purpose=signed.purpose)
             answer = _found(await _way_on(signed))
         except identity.NotSignedIn as error:
+            log.warning("signin.refused", reason=error.reason, purpose=error.purpose)
             return _problem(error.reason, error.purpose)
         except Exception:
             log.exception("signin.failed")
@@ -59,6 +61,7 @@ class AuthController(Controller):
     @post("/auth/logout")
     async def logout(self, request: AnyRequest, viewer: Viewer, clients: Clients, form: Form) -> Response[Any]:
         """Sign out, here or everywhere: the session is deleted, not only forgotten by the browser."""
+        log.info("signout", user=str(viewer.user_id), everywhere=form.ticked("everywhere"))
         if form.ticked("everywhere"):
             await sessions.end_all(viewer.user_id)
         else:

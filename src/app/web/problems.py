@@ -46,6 +46,8 @@ def _audience(request: AnyRequest, path: str) -> str:
 
 def not_found(request: AnyRequest, _error: Exception) -> Response[str]:
     """404: the same for what does not exist and for what belongs to somebody else."""
+    if COOKIE in request.cookies:  # a signed-in person asks for what is not theirs, or a page of ours leads nowhere
+        log.warning("page.not_theirs", path=request.url.path, method=request.method)
     return _problem(request, 404)
 
 
@@ -73,6 +75,9 @@ def http_error(request: AnyRequest, error: HTTPException) -> Response[str]:
     """Whatever Litestar refuses: unknown page, wrong method, bad input, a form that is not ours."""
     if error.status_code == 405:
         return _problem(request, 404)
+    if error.status_code in {403, 429}:
+        what = "page.turned_away" if error.status_code == 403 else "page.limited"
+        log.warning(what, path=request.url.path, method=request.method)
     shown = error.detail if isinstance(error, PermissionDeniedException) else ""
     return _problem(request, error.status_code, shown)
 
