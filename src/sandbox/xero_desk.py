@@ -21,6 +21,11 @@ from sandbox.xero_seed import blank_invoice
 from sandbox.xero_wire import cents, read_day
 
 # Xero adds classes every year, which its typed SDKs do not know: any word may be played.
+_PAPERS = (
+    "invoice creditnote overpayment prepayment payment batchpayment allocation banktransaction banktransfer".split()
+)
+_PAPERS += ["paymentservice", "connection"]
+_SETTINGS = "currency taxrate account theme contact".split()
 _CLASS = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 
 
@@ -192,6 +197,23 @@ class Desk:
         if approvals is not None:
             organisation["approvals"] = int(approvals) if approvals else None
         return self._world.store.put("xero.organisation", organisation["id"], organisation)
+
+    def reset_demo(self, organisation: Obj) -> Obj:
+        """What befalls a demo company every 28 days: another tenant, the same chart, no papers, no connection."""
+        if not organisation["demo"]:
+            raise refused("Only a demo company is reset.")
+        old, new = organisation["id"], self._world.ids.uuid()
+        for kind in _PAPERS:
+            for row in self._world.store.by(f"xero.{kind}", "tenant", old):
+                self._world.store.delete(f"xero.{kind}", row["id"])
+        for kind in _SETTINGS:
+            for row in self._world.store.by(f"xero.{kind}", "tenant", old):
+                self._world.store.put(f"xero.{kind}", row["id"], {**row, "tenant": new})
+        for user in self._world.store.all("xero.user"):
+            user["tenants"] = [new if tenant == old else tenant for tenant in user["tenants"]]
+            self._world.store.put("xero.user", user["id"], user)
+        self._world.store.delete("xero.organisation", old)
+        return self._world.store.put("xero.organisation", new, {**organisation, "id": new})
 
     def remove_user(self, organisation: Obj, given: Obj) -> Obj:
         """Take a user's access away: their connection ends with it, and nobody is told."""

@@ -70,6 +70,7 @@ def _actions(desk: Desk) -> list[tuple[str, str, str, Fields, Act]]:
         ("organisations", "other_apps", "Connect other apps", {"count": "uncertified ones"}, desk.set_other_apps),
         ("organisations", "disconnect", "Disconnect the app, for everyone", {}, lambda row, _: desk.disconnect(row)),
         ("organisations", "plan", "Change the subscription", PLAN, desk.set_plan),
+        ("organisations", "reset", "Reset a demo company", {}, lambda row, _: desk.reset_demo(row)),
         ("organisations", "remove_user", "Take a user's access away", USER, desk.remove_user),
         ("organisations", "add_user", "Give a user access", USER, desk.add_user),
         ("invoices", "change", "Edit", {**INVOICE, "theme": "a branding theme's id"}, desk.change_invoice),

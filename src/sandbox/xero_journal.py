@@ -20,7 +20,7 @@ _POSTED = ("AUTHORISED", "PAID")
 _PURCHASES = ("ACCPAY", "ACCPAYCREDIT")
 _IN = ("ACCRECPAYMENT", "APCREDITPAYMENT")
 _CREDITS = {"RECEIVE-OVERPAYMENT": "overpayment", "RECEIVE-PREPAYMENT": "prepayment"}
-Balances = dict[tuple[str, str, str], int]
+_BANK = "bank "
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -46,15 +46,20 @@ def entries(store: Store, tenant: str) -> Iterator[Entry]:
         for row in store.by(f"xero.{kind}", "tenant", tenant):
             if row["status"] in _POSTED:
                 yield Entry(row["id"], row["date"], _document(row))
+    for row in store.by("xero.allocation", "tenant", tenant):
+        source = store.get(row["source_kind"], row["source"]) or {}
+        yield Entry(row["id"], row["date"], _allocation(row, source))
+    yield from bank_entries(store, tenant)
+
+
+def bank_entries(store: Store, tenant: str) -> Iterator[Entry]:
+    """Those that move money: payments, bank transactions, transfers."""
     base = (store.get("xero.organisation", tenant) or {})["currency"]
     banks = {row["id"]: row["currency"] or base for row in store.by("xero.account", "tenant", tenant)}
     for row in store.by("xero.payment", "tenant", tenant):
         if row["status"] == "AUTHORISED":
             target = store.get(row["target_kind"], row["target"]) or {}
             yield Entry(row["id"], row["date"], _payment(row, target, banks[row["account"]]))
-    for row in store.by("xero.allocation", "tenant", tenant):
-        source = store.get(row["source_kind"], row["source"]) or {}
-        yield Entry(row["id"], row["date"], _allocation(row, source))
     for row in store.by("xero.banktransaction", "tenant", tenant):
         if row["status"] == "AUTHORISED":
             yield Entry(row["id"], row["date"], _transaction(row))
@@ -63,33 +68,33 @@ def entries(store: Store, tenant: str) -> Iterator[Entry]:
             yield Entry(row["id"], row["date"], _transfer(row, banks))
 
 
-def balances(store: Store, tenant: str) -> Balances:
-    """(account, document, currency) → cents, debit positive; an account of the chart has no document."""
-    found: Balances = defaultdict(int)
-    for entry in entries(store, tenant):
+def bank_balances(store: Store, tenant: str) -> dict[str, int]:
+    """Cents at each account that money was paid into or out of, by its id."""
+    found: dict[str, int] = defaultdict(int)
+    for entry in bank_entries(store, tenant):
         for line in entry.lines:
-            found[line.account, line.about, line.currency] += line.amount
+            if line.account.startswith(_BANK):
+                found[line.account.removeprefix(_BANK)] += line.amount
     return found
 
 
 def told(store: Store, tenant: str) -> dict[str, Any]:
     """The trial balance, what is open on each document, what stands at each bank account, and what does not balance."""
-    found = balances(store, tenant)
     trial: dict[tuple[str, str], int] = defaultdict(int)
-    for (account, _, currency), amount in found.items():
-        trial[account, currency] += amount
-    off = [entry.source for entry in entries(store, tenant) if _off(entry)]
+    documents: dict[str, int] = defaultdict(int)
+    off: list[str] = []
+    for entry in entries(store, tenant):
+        off += [entry.source] if _off(entry) else []
+        for line in entry.lines:
+            trial[line.account, line.currency] += line.amount
+            if line.about:
+                documents[line.about] += line.amount
     return {
         "trial_balance": [{"account": a, "currency": c, "amount": amount} for (a, c), amount in sorted(trial.items())],
-        "documents": {about: amount for (_, about, _), amount in found.items() if about},
-        "banks": {a.removeprefix("bank "): amount for (a, _), amount in trial.items() if a.startswith("bank ")},
+        "documents": documents,
+        "banks": bank_balances(store, tenant),
         "unbalanced": off,
     }
-
-
-def bank_balance(found: Balances, account_id: str) -> int:
-    """Cents at a bank account."""
-    return sum(amount for (account, _, _), amount in found.items() if account == f"bank {account_id}")
 
 
 def _off(entry: Entry) -> bool:
@@ -121,7 +126,7 @@ def _document(row: Obj) -> list[Line]:
 def _payment(row: Obj, target: Obj, bank_currency: str) -> list[Line]:
     sign = 1 if row["type"] in _IN else -1
     currency = target["currency"]
-    lines = [Line(f"bank {row['account']}", bank_currency, sign * row["bank_amount"])]
+    lines = [Line(f"{_BANK}{row['account']}", bank_currency, sign * row["bank_amount"])]
     lines.append(Line(_control(target["type"])[0], currency, -sign * row["amount"], target["id"]))
     if currency != bank_currency:
         lines += [
@@ -139,7 +144,7 @@ def _allocation(row: Obj, source: Obj) -> list[Line]:
 
 def _transaction(row: Obj) -> list[Line]:
     sign = 1 if row["type"].startswith("RECEIVE") else -1
-    bank = Line(f"bank {row['account']}", row["currency"], sign * row["total"])
+    bank = Line(f"{_BANK}{row['account']}", row["currency"], sign * row["total"])
     if row["type"] in _CREDITS:
         return [bank, Line(RECEIVABLE, row["currency"], -row["total"], row[_CREDITS[row["type"]]])]
     return [bank, *_coded(row, -sign)]
@@ -148,8 +153,8 @@ def _transaction(row: Obj) -> list[Line]:
 def _transfer(row: Obj, banks: dict[str, str]) -> list[Line]:
     currencies = [banks[row[side]] for side in ("from", "to")]
     lines = [
-        Line(f"bank {row['from']}", currencies[0], -row["amount"]),
-        Line(f"bank {row['to']}", currencies[1], row["amount"]),
+        Line(f"{_BANK}{row['from']}", currencies[0], -row["amount"]),
+        Line(f"{_BANK}{row['to']}", currencies[1], row["amount"]),
     ]
     if currencies[0] != currencies[1]:
         lines += [Line(TRADING, currencies[0], row["amount"]), Line(TRADING, currencies[1], -row["amount"])]

@@ -6,6 +6,7 @@ Rules: facts §3.3 (status changes, what stays editable once money is applied, l
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from litestar import post, put
@@ -36,7 +37,7 @@ EDITABLE_WHEN_PAID = {"InvoiceID", "Reference", "DueDate", "InvoiceNumber", "Bra
     "LineItems",
 }
 # Of a line only words and coding may still change.
-FIXED_WHEN_PAID = ("quantity", "unit", "amount", "tax", "tax_type", "discount")
+FIXED_WHEN_PAID = ("amount", "tax", "tax_type", "discount")
 LIMIT_REACHED = "You have reached the limit of invoices you can approve"
 # As reported of the real Xero; the flags its own SDKs add to every object they send are taken and not read.
 UNRECOGNISED = {"StatusAttributeString"}
@@ -156,7 +157,8 @@ def _tell_contact(kit: Kit, call: Call, id: str | None, wire: dict[str, Any]) ->
 
 def _same_amounts(before: list[Obj], after: list[Obj]) -> bool:
     def amounts(lines: list[Obj]) -> list[list[Any]]:
-        return [[line[name] for name in FIXED_WHEN_PAID] for line in lines]
+        exact = [[Decimal(line["quantity"]), Decimal(line["unit"])] for line in lines]
+        return [[*pair, *(line[name] for name in FIXED_WHEN_PAID)] for pair, line in zip(exact, lines, strict=True)]
 
     return amounts(before) == amounts(after)
 
