@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from litestar import Response, get
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
@@ -16,21 +18,29 @@ from sandbox.xero_journal import bank_balances
 INVOICES_SHOWN = 300
 
 
+def _found(kit: Kit, tenant: str, q: str, contacts: dict[str, Obj]) -> tuple[list[Obj], int]:
+    """The newest invoices that have these words, and how many have."""
+    rows = kit.world.store.newest("xero.invoice", "tenant", tenant)
+    if not q:
+        return list(islice(rows, INVOICES_SHOWN)), kit.world.store.count("xero.invoice", "tenant", tenant)
+    having = (
+        row for row in rows if q in f"{row['number']} {row['reference']} {contacts[row['contact']]['name']}".lower()
+    )
+    shown = list(islice(having, INVOICES_SHOWN))
+    return shown, len(shown) + sum(1 for _ in having)
+
+
 def _organisation(kit: Kit, row: Obj, q: str) -> Response[str]:
     store = kit.world.store
     contacts = {contact["id"]: contact for contact in store.by("xero.contact", "tenant", row["id"])}
-    found = [
-        invoice
-        for invoice in reversed(store.by("xero.invoice", "tenant", row["id"]))
-        if q.lower() in f"{invoice['number']} {invoice['reference']} {contacts[invoice['contact']]['name']}".lower()
-    ]
+    found, count = _found(kit, row["id"], q.lower(), contacts)
     banks = [account for account in store.by("xero.account", "tenant", row["id"]) if account["type"] == "BANK"]
     balances = bank_balances(store, row["id"])
     return page(
         "console/organisation.html",
         organisation={"edition": "BUSINESS", "approvals": None, **row},
-        invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found[:INVOICES_SHOWN]],
-        count=len(found),
+        invoices=[(invoice, kit.ledger.due(invoice)) for invoice in found],
+        count=count,
         contacts=contacts,
         banks=[(account, balances.get(account["id"], 0)) for account in banks],
         themes=store.by("xero.theme", "tenant", row["id"]),
