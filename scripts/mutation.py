@@ -55,7 +55,10 @@ ROOMS = {
         "app/books/ledger app/books/payouts",
         "rooms/test_ledger_exact rooms/test_payouts_exact rooms/test_ledger",
     ),
-    "intents": Room("app/books/intents", "rooms/test_intents_exact rooms/test_requests_exact"),
+    "intents": Room(
+        "app/books/intents app/books/intents_requests",
+        "rooms/test_intents_exact rooms/test_requests_exact rooms/test_foreign_exact",
+    ),
     "outcome": Room(
         "app/books/writeback/classify app/books/writeback/keys app/books/writeback/outcome app/books/writeback/parked "
         "app/books/writeback/rows app/books/writeback/verdict app/books/writeback/words",

@@ -1,5 +1,6 @@
 """How a row that means something for Xero may change, before and after it was sent, and what may not."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from app.books import intents
 from app.core import db
 from app.core.clock import now
 from app.core.money import Money
+from app.core.wake import BELL
 from tests.rooms.shelf import PAID_AT, Row, Shelf, bring, one, write_back
 
 POUND = Money(100, "GBP")
@@ -198,3 +200,33 @@ async def test_only_what_never_left_changes_its_amount(shelf: Shelf, state: str,
         after["amount_minor"], after["request"], after["request_sha256"],
     )  # fmt: skip
     assert other["request"] == (await write_back(other["id"]))["request"]
+
+
+async def test_whoever_can_go_on_is_woken(shelf: Shelf):
+    """A row that is meant, asked again or planned anew wakes a worker by its own id, once it is committed; a task does not."""
+    await intents.unwedge()  # whatever other tests left behind
+    heard: list[tuple[str, int]] = []
+    rung, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def hear(table: str, row_id: int) -> None:
+        heard.append((table, row_id))
+        if len(heard) == 4:
+            loop.call_soon_threadsafe(rung.set)
+
+    BELL.install(hear)
+    try:
+        payment = await shelf.payment()
+        async with db.transaction():
+            first = await intents.intend_payment(payment)
+            assert [] == heard
+        assert first is not None
+        await bring(first, "parked")
+        await intents.ask_again(first)
+        await bring(first, "intended", next_at=None)
+        await intents.unwedge()
+        await intents.put_before_merchant(payment, "overpayment_back", POUND, "refund_part")
+        last = await intents.intend_reversal(payment)
+        await asyncio.wait_for(rung.wait(), 30)
+        assert [("write_back", first)] * 3 + [("write_back", last)] == heard
+    finally:
+        BELL.install(None)
