@@ -1,7 +1,8 @@
-"""Connections that hang, break in the middle or lag, between the product and Xero: exactly one payment each time."""
+"""Connections that hang, break in the middle or lag, to Xero, PostgreSQL and Redis: exactly one payment each time."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -33,10 +34,25 @@ def wire(sandbox: str) -> Iterator[Proxy]:
     made.stop()
 
 
+@pytest.fixture
+def base(till: Till) -> Iterator[Proxy]:
+    """A way to the till's database over TCP."""
+    at = urlsplit(till.clients.settings.database_url)
+    made = Proxy(f"{parse_qs(at.query)['host'][0]}/.s.PGSQL.5432").start()
+    yield made
+    made.stop()
+
+
 def begin(till: Till, wire: Proxy, quiet: float) -> Life:
     """A worker that reaches Xero and Stripe through the proxy, and waits a second for an answer."""
     url = till.clients.settings.database_url
     return Life(worker.live, worker.Order(f"http://localhost:{wire.port}", url, quiet=quiet, patience=1.0))
+
+
+async def confirmed(attempt: Any) -> bool:
+    """Whether Xero has what was paid, as far as we know."""
+    sql = "SELECT count(*) FROM write_back WHERE kind = 'payment' AND state = 'confirmed' AND invoice = $1"
+    return bool(await db.fetch_value(sql, attempt["invoice"]))
 
 
 async def paid_once(till: Till, wire: Proxy, trouble: Trouble) -> None:
@@ -46,12 +62,7 @@ async def paid_once(till: Till, wire: Proxy, trouble: Trouble) -> None:
     wire.make(trouble)
     await till.pay(attempt)
     await reconciliation.catch_up(till.clients)
-
-    async def done() -> bool:
-        sql = "SELECT count(*) FROM write_back WHERE kind = 'payment' AND state = 'confirmed' AND invoice = $1"
-        return bool(await db.fetch_value(sql, attempt["invoice"]))
-
-    await till.wait_until(done, 3000)
+    await till.wait_until(lambda: confirmed(attempt), 3000)
     assert struck + 1 == wire.struck
     assert [4000] == [one["amount"] for one in await till.in_xero(attempt["invoice"])]
 
@@ -68,6 +79,25 @@ async def test_connections_to_xero(till: Till, wire: Proxy):
     finally:
         life.end()
     assert len(TROUBLES) == await db.fetch_value("SELECT count(*) FROM payment")
+    assert [] == await ledger.invariants()
+
+
+@pytest.mark.timeout(180)
+async def test_connections_to_postgresql(till: Till, base: Proxy):
+    """Two commits whose answers never come, on connections that say nothing ever after: one payment, without help."""
+    at = urlsplit(till.clients.settings.database_url)
+    url = f"postgresql://postgres@127.0.0.1:{base.port}{at.path}"
+    base.make(Trouble("hang", match=b"COMMIT", times=2))
+    life = Life(worker.live, worker.Order(str(till.http.base_url).rstrip("/"), url, quiet=1.0))
+    try:
+        attempt = await till.attempt(await till.invoice())
+        await till.pay(attempt)
+        await reconciliation.catch_up(till.clients)
+        await till.wait_until(lambda: confirmed(attempt), 5000)
+    finally:
+        life.end()
+    assert 2 == base.struck
+    assert [4000] == [one["amount"] for one in await till.in_xero(attempt["invoice"])]
     assert [] == await ledger.invariants()
 
 

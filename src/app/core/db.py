@@ -18,6 +18,9 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from app.core.errors import InTransaction
 
+CONNECT_SECONDS = 10.0
+SILENT_SECONDS = 5.0  # beyond a statement's own time: whoever says nothing for so long is not there
+
 Wake = Callable[[], None]
 Last = Callable[[], Awaitable[None]]
 _wakes: ContextVar[list[Wake] | None] = ContextVar("wakes", default=None)
@@ -117,11 +120,17 @@ def configure(dsn: str) -> None:
 
 
 async def open_pool(size: int = 10, statement_timeout_ms: int = 5_000) -> None:
-    """Open the running loop's pool. Times out statements, lock waits and forgotten transactions."""
+    """Open the running loop's pool. Times out statements, lock waits and forgotten transactions.
+
+    A statement that PostgreSQL should have ended long ago is given up here as well, with its connection: behind a network
+    that has gone silent nobody else would tell.
+    """
     await ENGINE.start_connection_pool(
         min_size=1,
         max_size=size,
         reset=_as_it_was,
+        timeout=CONNECT_SECONDS,
+        command_timeout=statement_timeout_ms / 1000 + SILENT_SECONDS,
         server_settings={
             "statement_timeout": str(statement_timeout_ms),
             "lock_timeout": "3000",
