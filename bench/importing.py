@@ -22,7 +22,7 @@ def measure() -> Result:
         httpx.delete(f"{sandbox.url}/_log", timeout=20)
         began = time.perf_counter()
         hannah.connect()
-        until(lambda: _imported(hannah), "the import", 120)
+        until(lambda: imported(hannah), "the import", 120)
         seconds = time.perf_counter() - began
         log = httpx.get(f"{sandbox.url}/_log", params={"limit": 5000}, timeout=20).json()
         calls = [row for row in log if row["method"] == "GET" and row["path"].endswith("/Invoices")]
@@ -43,6 +43,7 @@ def _span(calls: list[dict[str, float]]) -> float:
     return max((float(row["at"]) for row in calls), default=0.0) - min((float(row["at"]) for row in calls), default=0.0)
 
 
-def _imported(hannah: Merchant) -> bool:
+def imported(hannah: Merchant) -> bool:
+    """Whether the first import is over, as her page says."""
     hannah.open(f"{hannah.url}/invoices")
     return "Syncing from Xero" not in hannah.text and "Fetching your invoices" not in hannah.text
