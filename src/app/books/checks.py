@@ -32,6 +32,7 @@ async def check_books() -> None:
     began = now()
     known = await db.fetch_value("SELECT value FROM cursor WHERE name = $1", WHOLE)
     if known is None or (datetime.fromisoformat(known).date() < began.date() and began.hour >= NIGHT):
+        await ledger.forget_changes()
         await breaches.judge(await ledger.invariants(), lambda row: row["kind"] not in ELSEWHERE)
         await db.fetch(_SET, WHOLE, began.isoformat())
     while not await _changed():

@@ -267,6 +267,11 @@ async def invariants() -> list[Breach]:
     return found
 
 
+async def forget_changes() -> None:
+    """All is about to be looked at: what changed until now needs no look of its own."""
+    await db.fetch("DELETE FROM touched")
+
+
 async def changed(doubtful: Sequence[str]) -> tuple[list[Breach], set[str], bool]:
     """The same of what changed since the last call, and of `doubtful` (what showed a breach before).
 
