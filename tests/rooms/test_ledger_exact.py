@@ -1,5 +1,6 @@
 """Every posting to the unit: what each fact about money writes into the ledger, and under which id."""
 
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -9,7 +10,7 @@ from app.books import ledger
 from app.core import db
 from app.core.clock import now
 from app.core.money import Money
-from tests.rooms.shelf import PAID_AT, Row, Shelf, one
+from tests.rooms.shelf import PAID_AT, Row, Shelf, bring, one, put
 
 CLEARING, CONVERSION = ("stripe_clearing", "GBP"), ("conversion", "GBP")
 
@@ -205,3 +206,77 @@ async def test_the_same_currency_stays_in_the_balance(shelf: Shelf):
     payment = await shelf.payment(settlement_currency="GBP")
     await ledger.refunded(payment, 100)
     assert {CLEARING: -100, ("refunds", "GBP"): 100} == await shelf.ledger(payment)
+
+
+# ---- what does not hold
+
+
+async def looked_at(doubtful: list[str]) -> tuple[set[tuple[str, Any, str]], set[str], bool]:
+    """What `changed` found wrong, what it looked at, and whether that was all."""
+    found, looked, whole = await ledger.changed(doubtful)
+    return {(one.invariant, one.merchant_id, one.what) for one in found}, looked, whole
+
+
+async def test_only_what_changed_is_looked_at(shelf: Shelf):
+    """A payment and its postings are looked at once after they changed, and again while they are in doubt."""
+    await ledger.changed([])
+    payment = await shelf.payment(4000)
+    await ledger.received(payment)
+    entry = await db.fetch_value("SELECT id FROM ledger_transaction WHERE payment = $1", payment["id"])
+    names = {f"payment {payment['id']}", f"ledger transaction {entry}"}
+    assert (set(), names, True) == await looked_at([])
+    assert (set(), set(), True) == await looked_at([])
+    assert (set(), names, True) == await looked_at([*names, "write-back 1", "event 2"])
+
+
+async def test_a_cent_that_is_nowhere_is_found(shelf: Shelf):
+    """A payment whose postings do not hold all of its money, by whichever look; told until it is whole."""
+    payment = await shelf.payment(4000)
+    await ledger.received(payment)
+    await ledger.changed([])
+    await db.fetch("UPDATE payment SET amount_minor = 4001 WHERE id = $1", payment["id"])
+    breach = ("I2 each cent is somewhere", shelf.merchant, f"payment {payment['id']}")
+    found, looked, _ = await looked_at([])
+    assert breach in found
+    assert {breach[2]} == looked
+    assert breach in {(one.invariant, one.merchant_id, one.what) for one in await ledger.invariants()}
+    assert breach in (await looked_at([breach[2]]))[0]
+    await db.fetch("UPDATE payment SET amount_minor = 4000 WHERE id = $1", payment["id"])
+    assert (set(), {breach[2]}, True) == await looked_at([])
+
+
+async def test_what_is_said_to_be_in_xero_is_in_the_ledger(shelf: Shelf):
+    """A write that is confirmed without its posting, and a posting without its write."""
+    row = await shelf.meant(4000)
+    payment = await shelf.reread(row["payment"])
+    await ledger.received(payment)
+    subject = f"payment {payment['id']}"
+    await bring(row["id"], "confirmed")
+    assert ("I3 in Xero exactly once", shelf.merchant, subject) in (await looked_at([subject]))[0]
+    await ledger.applied(payment, str(uuid4()), pounds(4000))
+    assert [] == [one for one in (await looked_at([subject]))[0] if one[2] == subject]
+
+
+async def test_what_stands_still_is_found_by_every_look(shelf: Shelf):
+    """A write that stays unclear, one that nobody plans, and an event that nobody works on."""
+    unclear, forgotten = await shelf.meant(), await shelf.meant()
+    await bring(unclear["id"], "sending", sent_at=PAID_AT)
+    await bring(forgotten["id"], "intended", next_at=None)
+    await put(
+        "inbox",
+        source="stripe",
+        account="a",
+        event_id=f"evt_{uuid4()}",
+        type="t",
+        body=b"",
+        next_at=PAID_AT,
+        received_at=PAID_AT,
+    )
+    wanted = {
+        ("I4 no write stays unclear", shelf.merchant, f"write-back {unclear['id']}"),
+        ("I8 no write is forgotten", shelf.merchant, f"write-back {forgotten['id']}"),
+    }
+    for found in (await ledger.changed([]))[0], await ledger.invariants():
+        told = {(one.invariant, one.merchant_id, one.what) for one in found}
+        assert wanted <= told
+        assert [None] == [merchant for invariant, merchant, _ in told if invariant == "I5 events are worked on"]
