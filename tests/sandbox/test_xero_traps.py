@@ -114,6 +114,20 @@ def test_a_paid_line_takes_words_and_coding_only(hannah: Person) -> None:
     assert "cannot be edited" in invoices.said(invoices.post(hannah, "INV-2043", LineItems=dearer))
 
 
+def test_a_line_without_its_id_is_another_line(hannah: Person) -> None:
+    """Sent with its id a line stays itself; without, it is made anew; left out, it is gone."""
+    first, second, _ = hannah.invoice("INV-2041")["LineItems"]
+    fresh = {name: value for name, value in second.items() if name != "LineItemID"}
+    lines = invoices.post(hannah, "INV-2041", LineItems=[first, fresh]).json()["Invoices"][0]["LineItems"]
+    assert [True, False] == [a["LineItemID"] == b["LineItemID"] for a, b in zip(lines, (first, second), strict=True)]
+
+
+def test_when_money_is_expected_is_a_date_like_any(hannah: Person) -> None:
+    """Of a sales invoice ExpectedPaymentDate, in Xero's own form."""
+    changed = invoices.post(hannah, "INV-2041", ExpectedPaymentDate="2026-12-24").json()["Invoices"][0]
+    assert "/Date(1798070400000+0000)/" == changed["ExpectedPaymentDate"]
+
+
 def test_plans_have_limits_of_their_own(hannah: Person, sandbox: Sandbox) -> None:
     """A spent plan approves nothing more; a partner organisation e-mails nothing; a trial twenty times a day."""
     plan = "/_xero/organisations/harrow/plan"
@@ -259,6 +273,8 @@ REPRODUCED: dict[str, list[Trap]] = {
     ],
     "a number is no address": [test_a_post_by_a_deleted_number_meets_the_deleted_invoice],
     "a user removed, a connection ended": [test_a_user_removed_in_xero_has_no_tenant],
+    "lines by their ids": [test_a_line_without_its_id_is_another_line],
+    "three forms of dates": [test_when_money_is_expected_is_a_date_like_any],
     "details change contacts": [test_contact_details_sent_along_change_the_contact],
     "what stays editable once paid": [
         test_a_paid_line_takes_words_and_coding_only,
