@@ -24,6 +24,7 @@ FILES = {
     "item": "_line_item.py::LineItem",
     "event": "_event.py::Event",
     "account": "_account.py::Account",
+    "account_link": "_account_link.py::AccountLink",
     "webhook_endpoint": "_webhook_endpoint.py::WebhookEndpoint",
     "v2.core.account": "v2/core/_account.py::Account",
     "v2.core.account_link": "v2/core/_account_link.py::AccountLink",

@@ -63,6 +63,50 @@ async def test_v2_objects_too(platform: Platform) -> None:
 
 
 @needs_specs
+async def test_objects_in_every_state_too(platform: Platform) -> None:
+    """Refunds, disputes, payouts, debits and intents keep to their types whatever became of them, and so do their events."""
+    shop, bank = platform.account("US"), platform.account("GB")
+    control, states = platform.control, []
+    for way in ({"bank": "000123456789", "proof": "amounts"}, {"bank": "000111111113"}, {"card": "4000002760003184"}):
+        session = await platform.session(shop, currency="usd")
+        control("pay", session=session.id, challenge="leave", **way)
+    debit = await platform.session(bank, currency="gbp")
+    intent: Any = await platform.intent(bank, control("pay", session=debit.id, bank="00012345")["payment_intent"])
+    control("debits", charge=intent.latest_charge.id, outcome="succeed")
+    control("debits", charge=intent.latest_charge.id, outcome="fail_late")
+    for end in ("failed", "requires_action", "succeeded"):
+        charge: Any = await platform.charge(shop, "4000000000007726", currency="usd")
+        refund = control("refunds", charge=charge.id, amount=100)
+        states.append(control(f"refunds/{refund['id']}", outcome=end))
+    for how, ends in (
+        ({"inquiry": True}, ["escalated", "lost", "appeal", "won"]),
+        ({"inquiry": True}, ["lost"]),
+        ({"prevented": True}, []),
+    ):
+        charge = await platform.charge(shop, currency="usd")
+        dispute = control("disputes", charge=charge.id, **how)
+        states.append(dispute)
+        states += [control(f"disputes/{dispute['id']}", outcome=end) for end in ends]
+    await platform.charge(shop, "4000000000000077", currency="usd", amount=200_000)
+    manual = platform.raw("POST", "/v1/payouts", shop, data={"amount": "500", "currency": "usd"}).json()
+    states += [manual, platform.raw("POST", f"/v1/payouts/{manual['id']}/cancel", shop).json()]
+    (payout,) = control("payouts", account=shop, arrive="failed")
+    states.append(platform.raw("GET", f"/v1/payouts/{payout['id']}", shop).json())
+    control(f"accounts/{bank}", action="restrict")
+    states.append(platform.raw("GET", f"/v1/accounts/{bank}").json())
+    link = {"account": bank, "type": "account_onboarding", "refresh_url": "https://x.example/r"}
+    states.append(platform.raw("POST", "/v1/account_links", data=link).json())
+    platform.advance(30)
+    for account in (shop, bank):
+        for kind in ("payment_intents", "charges", "balance_transactions", "refunds", "disputes", "payouts"):
+            states += platform.raw("GET", f"/v1/{kind}", account, params={"limit": "100"}).json()["data"]
+        events = platform.raw("GET", "/v1/events", account, params={"limit": "100"}).json()["data"]
+        states += [event for event in events if not event["type"].startswith("radar.")]
+    assert len(states) > 100
+    assert [] == sorted({problem for row in states for problem in check(row)})
+
+
+@needs_specs
 def test_every_documented_test_number_is_known() -> None:
     """No card or bank account of the published list is missing here."""
     numbers = read_json("test_numbers.json")
