@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from email import message_from_bytes
+from email.message import MIMEPart
 from email.policy import default as policy
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -39,8 +40,8 @@ class Mail:
             "to": recipients,
             "subject": str(message["subject"] or ""),
             "headers": [[name, str(value)] for name, value in message.items()],
-            "text": text.get_content() if text is not None else "",
-            "html": html.get_content() if html is not None else "",
+            "text": _words(text),
+            "html": _words(html),
             "attachments": [part.get_filename() or "" for part in message.iter_attachments()],
         }
         return self._store.put("_mail", id, row)
@@ -59,3 +60,14 @@ class Mail:
         return await loop.create_server(
             lambda: SMTP(self, hostname="sandbox.localhost", enable_SMTPUTF8=True, loop=loop), host, port
         )
+
+
+def _words(part: MIMEPart | None) -> str:
+    """A part's text; one in a charset nobody knows is read as far as it goes, for a mail sink refuses nothing."""
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""

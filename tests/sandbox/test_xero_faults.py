@@ -190,6 +190,15 @@ def test_deep_links_into_xero_open_the_invoice(sandbox: Sandbox) -> None:
     assert (302, f"/console/xero/invoices/{id}") == (answer.status_code, answer.headers["location"])
 
 
+def test_a_mail_in_no_known_charset_is_taken_too(sandbox: Sandbox) -> None:
+    """A sink refuses nothing: what can be read of it is there."""
+    raw = b"From: a@shop.example\r\nSubject: Odd\r\nContent-Type: text/plain; charset=klingon\r\n\r\nPay here\r\n"
+    with smtplib.SMTP("localhost", sandbox.smtp_port) as smtp:
+        smtp.sendmail("a@shop.example", ["b@customer.example"], raw)
+    row = sandbox.control("GET", "/_mail")[-1]
+    assert ("Odd", "Pay here") == (row["subject"], row["text"].strip())
+
+
 def test_a_port_that_is_taken_is_said(sandbox: Sandbox, tmp_path: Path) -> None:
     """Starting on a busy port ends with a plain line."""
     command = [sys.executable, "-m", "sandbox", "--port", str(sandbox.port), "--data-dir", str(tmp_path)]

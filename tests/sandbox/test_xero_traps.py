@@ -48,6 +48,14 @@ def test_one_token_set_covers_every_organisation_of_its_user(hannah: Person) -> 
     assert hannah.token(grant_type="refresh_token", refresh_token=old).json() == {"error": "invalid_grant"}
 
 
+def test_scopes_add_up_and_never_narrow(sandbox: Sandbox) -> None:
+    """A later consent for less still gives a token with everything consented to before."""
+    person = Person(sandbox).connect(HARROW, "openid offline_access accounting.invoices accounting.settings.read")
+    person.connect(HARROW, "openid offline_access accounting.payments.read")
+    assert {"accounting.invoices", "accounting.payments.read"} <= set(person.tokens["scope"].split())
+    assert person.api("GET", "/Invoices/INV-2041").status_code == 200
+
+
 def test_events_cover_bills_and_say_neither_type_nor_status(subscribed: Person, receiver: Receiver) -> None:
     """A bill's change is an INVOICE event like a sales invoice's: seven fields, no id of its own."""
     contact = {"ContactID": subscribed.invoice("INV-2041")["Contact"]["ContactID"]}
@@ -273,6 +281,7 @@ REPRODUCED: dict[str, list[Trap]] = {
     ],
     "a number is no address": [test_a_post_by_a_deleted_number_meets_the_deleted_invoice],
     "a user removed, a connection ended": [test_a_user_removed_in_xero_has_no_tenant],
+    "scopes add up": [test_scopes_add_up_and_never_narrow],
     "lines by their ids": [test_a_line_without_its_id_is_another_line],
     "three forms of dates": [test_when_money_is_expected_is_a_date_like_any],
     "details change contacts": [test_contact_details_sent_along_change_the_contact],
