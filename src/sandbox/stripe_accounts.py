@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox import stripe_account_v1, stripe_banks, stripe_errors, stripe_requirements
 from sandbox.store import Obj
+from sandbox.stripe_descriptors import check_prefix, check_whole
 from sandbox.stripe_events import emit, emit_thin
 from sandbox.stripe_money import SUPPORTED
 from sandbox.stripe_world import PLATFORM, Stripe, copied
@@ -144,6 +145,11 @@ def _take(account: Obj, params: Obj) -> None:
     wanted = merchant.pop("capabilities", {})
     own = account["configuration"]["merchant"]
     own["_requested"] = sorted({*own["_requested"], *(n for n, value in wanted.items() if value.get("requested"))})
+    words = merchant.get("statement_descriptor") or {}
+    if words.get("prefix"):
+        check_prefix(words["prefix"], "configuration.merchant.statement_descriptor.prefix")
+    if words.get("descriptor"):
+        check_whole(words["descriptor"], "configuration.merchant.statement_descriptor.descriptor")
     _merge(own, merchant)
 
 

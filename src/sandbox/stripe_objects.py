@@ -119,40 +119,45 @@ def charge(stripe: Stripe, intent: Obj, method: Obj, status: str, descriptor: st
     card = method["type"] == "card"
     paid = status == "succeeded"
     id = stripe.id("ch_3" if card else "py_3")
-    return dict.fromkeys(_UNSET_ON_CHARGES) | {
-        "id": id,
-        "object": "charge",
-        "_account": intent["_account"],
-        "_number": method["_number"],
-        "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
-        "amount_refunded": 0,
-        "application": intent["application"],
-        "application_fee_amount": intent["application_fee_amount"],
-        "authorization_code": stripe.id("", 6).upper() if card and paid else None,
-        "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": descriptor,
-        "captured": status != "failed",
-        "created": stripe.now(),
-        "currency": intent["currency"],
-        "description": intent["description"],
-        "disputed": False,
-        "fraud_details": {},
-        "livemode": stripe.livemode,
-        "metadata": dict(intent["metadata"]),
-        "paid": paid,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": _charge_details(method, intent["amount"], paid),
-        "radar_options": {},
-        "receipt_email": intent["receipt_email"],
-        "receipt_url": stripe.world.url(f"/stripe/receipts/{id}") if paid else None,
-        "refunded": False,
-        "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": status,
-        "transfer_group": intent["transfer_group"],
-    }
+    shown = {name: intent[name] for name in ("presentment_details",) if name in intent}
+    return (
+        dict.fromkeys(_UNSET_ON_CHARGES)
+        | shown
+        | {
+            "id": id,
+            "object": "charge",
+            "_account": intent["_account"],
+            "_number": method["_number"],
+            "amount": intent["amount"],
+            "amount_captured": intent["amount"] if paid else 0,
+            "amount_refunded": 0,
+            "application": intent["application"],
+            "application_fee_amount": intent["application_fee_amount"],
+            "authorization_code": stripe.id("", 6).upper() if card and paid else None,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": descriptor,
+            "captured": status != "failed",
+            "created": stripe.now(),
+            "currency": intent["currency"],
+            "description": intent["description"],
+            "disputed": False,
+            "fraud_details": {},
+            "livemode": stripe.livemode,
+            "metadata": dict(intent["metadata"]),
+            "paid": paid,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": _charge_details(method, intent["amount"], paid),
+            "radar_options": {},
+            "receipt_email": intent["receipt_email"],
+            "receipt_url": stripe.world.url(f"/stripe/receipts/{id}") if paid else None,
+            "refunded": False,
+            "statement_descriptor": intent["statement_descriptor"],
+            "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+            "status": status,
+            "transfer_group": intent["transfer_group"],
+        }
+    )
 
 
 def _charge_details(method: Obj, amount: int, paid: bool) -> Obj:

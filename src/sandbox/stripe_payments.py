@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 
-from sandbox import stripe_cards, stripe_disputes, stripe_ledger, stripe_money, stripe_objects, stripe_sessions
+from sandbox import (
+    stripe_cards,
+    stripe_disputes,
+    stripe_ledger,
+    stripe_money,
+    stripe_objects,
+    stripe_presentment,
+    stripe_sessions,
+)
 from sandbox.store import Obj
 from sandbox.stripe_accounts import declines_on, descriptor_prefix
 from sandbox.stripe_events import emit
@@ -46,6 +54,7 @@ def pay_by_card(stripe: Stripe, session: Obj, card: stripe_cards.Card, expiry: t
     method = stripe_objects.card_method(stripe, session["_account"], card, expiry, details)
     stripe.put("payment_method", method)
     intent["payment_method"] = method["id"]
+    stripe_presentment.note(stripe, session, intent, payer.country)
     asked = (session["payment_method_options"].get("card") or {}).get("request_three_d_secure", "automatic")
     return confirm(stripe, intent, method, asked)
 

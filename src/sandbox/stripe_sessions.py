@@ -8,7 +8,15 @@ null until the customer confirms. Source: docs.stripe.com/api/checkout/sessions.
 import re
 from typing import Any
 
-from sandbox import stripe_accounts, stripe_banks, stripe_errors, stripe_items, stripe_ledger, stripe_money
+from sandbox import (
+    stripe_accounts,
+    stripe_banks,
+    stripe_descriptors,
+    stripe_errors,
+    stripe_items,
+    stripe_ledger,
+    stripe_money,
+)
 from sandbox.store import Obj
 from sandbox.stripe_events import emit
 from sandbox.stripe_world import DAY, Stripe
@@ -21,6 +29,7 @@ _NOT_HERE = (
     "custom_fields consent_collection after_expiration allow_promotion_codes saved_payment_method_options permissions "
     "name_collection phone_number_collection payment_method_data"
 ).split()
+_SUFFIX = "payment_intent_data[statement_descriptor_suffix]"
 _INTENT_NOT_HERE = "on_behalf_of setup_future_usage shipping transfer_data".split()
 
 
@@ -31,7 +40,8 @@ def create(stripe: Stripe, account: str, params: Obj) -> Obj:
     _, settlement = stripe_ledger.country_and_currency(stripe, account)
     stripe_money.check_amount(total, currency, settlement, "line_items")
     _check_intent_data(params.get("payment_intent_data") or {}, total)
-    _check_joined(stripe, account, (params.get("payment_intent_data") or {}).get("statement_descriptor_suffix"))
+    suffix = (params.get("payment_intent_data") or {}).get("statement_descriptor_suffix")
+    stripe_descriptors.check_joined(stripe_accounts.descriptor_prefix(stripe, account), suffix, _SUFFIX)
     methods = _methods(stripe, account, currency, total, params)
     expires_at = _expiry(stripe, params)
     session = _build(stripe, account, params, total, currency, expires_at, methods)
@@ -103,29 +113,11 @@ def _check_intent_data(data: Obj, total: int) -> None:
             "payment_intent_data[application_fee_amount]",
             "The application fee may not be greater than the total amount.",
         )
-    for name in ("statement_descriptor", "statement_descriptor_suffix"):
-        if data.get(name) is not None:
-            check_descriptor(data[name], f"payment_intent_data[{name}]")
-
-
-def check_descriptor(words: str, param: str) -> None:
-    """Raises 400 for a descriptor with forbidden characters, without a letter, or of more than 22 characters."""
-    if any(char in "<>\\'\"*" for char in words) or not words.isascii():
-        raise stripe_errors.invalid(param, "The statement descriptor contains invalid characters: <, >, \\, ', \", *.")
-    if not any(char.isalpha() for char in words):
-        raise stripe_errors.invalid(param, "The statement descriptor must contain at least one letter.")
-    if len(words) > 22:
-        raise stripe_errors.invalid(param, "The statement descriptor must be at most 22 characters.")
-
-
-def _check_joined(stripe: Stripe, account: str, suffix: str | None) -> None:
-    """The bank shows ``PREFIX* SUFFIX``: together they fit in 22 characters or are refused."""
-    joined = f"{stripe_accounts.descriptor_prefix(stripe, account)}* {suffix}"
-    if suffix and len(joined) > 22:
-        raise stripe_errors.invalid(
-            "payment_intent_data[statement_descriptor_suffix]",
-            f"The statement descriptor '{joined}' is longer than 22 characters.",
-        )
+    whole, suffix = data.get("statement_descriptor"), data.get("statement_descriptor_suffix")
+    if whole is not None:
+        stripe_descriptors.check_whole(whole, "payment_intent_data[statement_descriptor]")
+    if suffix is not None:
+        stripe_descriptors.check_suffix(suffix, _SUFFIX)
 
 
 def _methods(stripe: Stripe, account: str, currency: str, total: int, params: Obj) -> list[str]:
@@ -169,7 +161,7 @@ def _build(
             "id": id,
             "object": "checkout.session",
             "_account": account,
-            "adaptive_pricing": {"enabled": (params.get("adaptive_pricing") or {}).get("enabled", False)},
+            "adaptive_pricing": {"enabled": (params.get("adaptive_pricing") or {}).get("enabled", True)},
             "amount_subtotal": total,
             "amount_total": total,
             "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},

@@ -111,6 +111,41 @@ async def test_the_suffix_is_joined_to_the_accounts_prefix(platform: Platform) -
     assert "HARBOUR LA* INV 1042" == charge.calculated_statement_descriptor
 
 
+async def test_an_accounts_own_descriptors_are_checked_too(platform: Platform) -> None:
+    """A prefix has two to ten characters, a whole descriptor five to twenty-two, both a letter and nothing forbidden."""
+    account = platform.account()
+
+    def take(**words: str) -> int:
+        change = {"configuration": {"merchant": {"statement_descriptor": words}}}
+        return platform.raw("POST", f"/v2/core/accounts/{account}", json=change).status_code
+
+    assert {400} == {take(prefix=words) for words in ("H", "HARBOUR LANE", "12345", "A*B")}
+    assert {400} == {take(descriptor=words) for words in ("ABCD", "HARBOUR LANE JOINERY LTD", "123456")}
+    assert (200, 200) == (take(prefix="HARBOUR"), take(descriptor="HARBOUR LANE"))
+    with pytest.raises(stripe.InvalidRequestError, match="at least 5"):
+        await platform.session(account, payment_intent_data={"statement_descriptor": "INV"})
+
+
+async def test_a_payer_abroad_sees_their_own_money(platform: Platform) -> None:
+    """presentment_details tells what they saw; amount and settlement stay, and enabled=false shows nothing else."""
+    account = platform.account("GB")
+    session = await platform.session(account, currency="gbp", amount=10_000)
+    form = {"test": "4242424242424242", "email": "payer+location_JP@example.com"}
+    platform.sandbox.http.post(f"/stripe/c/pay/{session.id}/card", data=form)
+    platform.advance(2)
+    options: Any = {"stripe_account": account}
+    read: Any = await platform.client.v1.checkout.sessions.retrieve_async(
+        session.id, {"expand": ["payment_intent.latest_charge.balance_transaction"]}, options
+    )
+    charge = read.payment_intent.latest_charge
+    assert "jpy" == read.presentment_details.presentment_currency == charge.presentment_details.presentment_currency
+    assert (10_000, "gbp", 10_000) == (charge.amount, charge.currency, charge.balance_transaction.amount)
+    plain = await platform.session(account, currency="gbp", adaptive_pricing={"enabled": False})
+    platform.sandbox.http.post(f"/stripe/c/pay/{plain.id}/card", data=form)
+    again: Any = await platform.client.v1.checkout.sessions.retrieve_async(plain.id, None, options)
+    assert "presentment_details" not in again
+
+
 @pytest.mark.parametrize("fee", [0, -1, 12_346])
 async def test_an_application_fee_is_positive_and_within_the_total(platform: Platform, fee: int) -> None:
     """A fee of zero must be left out, and none may exceed the total."""
