@@ -110,8 +110,10 @@ async def test_what_was_booked_by_hand_is_done(shelf: Shelf, kind: str, name: st
     told = tuple(after[name] for name in ("state", "reason", "message", "next_at", "dead_at"))
     assert ("abandoned", "by_hand", "Marked as done by Hannah Finch.", None, None) == told
     assert [("recorded", "Marked as done", f"{name} booked by hand, says Hannah Finch")] == await shelf.lines()
-    with pytest.raises(Refused, match=r"^This is not waiting for you any more\.$"):
-        await parked.abandon(shelf.merchant, row["id"], "Hannah Finch")
+    for state in ("abandoned", "intended", "confirmed"):
+        await bring(row["id"], state)
+        with pytest.raises(Refused, match=r"^This is not waiting for you any more\.$"):
+            await parked.abandon(shelf.merchant, row["id"], "Hannah Finch")
 
 
 async def test_what_mends_itself_is_not_marked_as_done(shelf: Shelf):
