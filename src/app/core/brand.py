@@ -74,6 +74,7 @@ def from_oklch(light: float, chroma: float, hue: float) -> str:
     return to_hex((red, green, blue))
 
 
+@lru_cache(maxsize=1024)
 def on_colour(fill: str) -> str:
     """White if it reads on `fill`, else near-black, else black: one always passes, for √21 = 4.58 is the worst case."""
     if contrast(fill, WHITE) >= TEXT:

@@ -87,6 +87,7 @@ def from_stripe(amount: int, currency: str) -> Money:
     return from_decimal(Decimal(amount).scaleb(-stripe_exponent(code)), code)
 
 
+@lru_cache(maxsize=256)
 def minimum_charge(currency: str) -> Money:
     """The smallest amount a card can be charged in this currency (the smallest Stripe can say where it names none)."""
     return from_stripe(STRIPE_MINIMUM.get(currency) or _step(currency), currency)
