@@ -66,8 +66,8 @@ async def _answer(reader: asyncio.StreamReader) -> int:
 
 def get(port: int, path: str, headers: dict[str, str] | None = None) -> bytes:
     """A GET of a page."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-    return f"GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\naccept: text/html\r\n{lines}\r\n".encode()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in ({"accept": "text/html"} | (headers or {})).items())
+    return f"GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\n{lines}\r\n".encode()
 
 
 def post(port: int, path: str, headers: dict[str, str], body: bytes) -> bytes:
