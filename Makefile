@@ -40,7 +40,7 @@ chaos: setup-test assets ## Kill everything, lose answers, count what is lost or
 mutation: setup-dev ## Break the money rooms a little and count what no test notices (ROOM, SAMPLE, SEED, CHILDREN)
 	@PYTHONPATH=. $(BIN)/python -m scripts.mutation
 
-bench: setup-test assets ## Measure the figures of docs/benchmarks.md (ARGS="pay")
+bench: setup-test assets ## Measure the figures of docs/benchmarks.md (ARGS=quick, ARGS=scale, ARGS="pay")
 	@$(BIN)/python -m bench $(ARGS)
 
 fmt: setup-dev ## Format and mend what can be mended

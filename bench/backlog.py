@@ -21,7 +21,7 @@ from tests.fixtures.product import Product
 from tests.fixtures.sandbox import SandboxServer
 from tests.world import Merchant, truth, until
 
-PAYMENTS, ALONE = 300, 30
+PAYMENTS, ALONE = 300, 20
 REAL = {"concurrent": 5, "minute": 60, "day": 5000, "app_minute": 10_000}  # facts of Xero's paid tiers, 2026
 MINUTE = 60.0
 

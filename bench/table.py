@@ -24,8 +24,9 @@ def show(result: Result) -> None:
 
 
 def machine() -> str:
-    """What it ran on."""
-    return f"# Figures\n\n{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    """What it ran on, and how busy that was before."""
+    what = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"# Figures\n\n{what}; load {os.getloadavg()[0]:.1f} at the start"
 
 
 def at(values: Sequence[float], share: float) -> float:
