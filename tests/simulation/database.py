@@ -2,12 +2,16 @@
 
 The product asks Python's clock (`core.clock`, which has a seam) and SQL's `now()`; both must agree, or leases and due
 times would drift apart. So a schema `sim` stands first on the search path with `now()`, `clock_timestamp()` and
-`gen_random_uuid()` of its own: every statement of the product finds them without being touched, PostgreSQL plans them as
-it plans its own (STABLE), and a transaction keeps one `now()` because a connection is told the time only between
-transactions. Moving due times instead would test other rows than the product writes; an offset in the product would be code
-for tests in production.
+`gen_random_uuid()` of its own: every statement of the product finds them without being touched, and PostgreSQL plans them
+as it plans its own (STABLE). They read a file that holds the time, so that telling it costs no round trip; within a
+transaction it stands still, because no time passes there. Moving due times instead would test other rows than the product
+writes; an offset in the product would be code for tests in production.
 """
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,9 +24,9 @@ CREATE SCHEMA sim;
 CREATE SCHEMA base;
 CREATE SEQUENCE sim.ids;
 CREATE FUNCTION sim.now() RETURNS timestamptz LANGUAGE sql STABLE AS
-  $$ SELECT pg_catalog.current_setting('sim.now')::pg_catalog.timestamptz $$;
+  $$ SELECT pg_catalog.pg_read_file('CLOCK')::pg_catalog.timestamptz $$;
 CREATE FUNCTION sim.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
-  $$ SELECT pg_catalog.current_setting('sim.now')::pg_catalog.timestamptz $$;
+  $$ SELECT pg_catalog.pg_read_file('CLOCK')::pg_catalog.timestamptz $$;
 CREATE FUNCTION sim.gen_random_uuid() RETURNS uuid LANGUAGE sql VOLATILE AS
   $$ SELECT pg_catalog.md5('sim ' || pg_catalog.nextval('sim.ids'))::pg_catalog.uuid $$;
 DO $body$ DECLARE one record; BEGIN
@@ -52,10 +56,9 @@ _SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname
 
 
 class Wired(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is published without types
-    """A connection whose every transaction is a point of the scheduler, and which knows the virtual time."""
+    """A connection whose every transaction is a point of the scheduler; before each statement PostgreSQL is told the time."""
 
-    scheduler: Scheduler
-    _told = -1
+    database: "Database"
 
     async def fetch(self, query: str, *args: Any, **more: Any) -> Any:
         return await self._through(query, super().fetch(query, *args, **more))
@@ -75,9 +78,8 @@ class Wired(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is published w
     async def _through(self, query: str, call: Any) -> Any:
         try:
             await self._wait(query)
-            with self.scheduler.on_the_wire():
-                if not self.is_in_transaction():
-                    await self._tell_time()
+            self.database.tell_time()
+            with self.database.scheduler.on_the_wire():
                 return await call
         finally:
             call.close()
@@ -90,24 +92,38 @@ class Wired(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is published w
             if not query.startswith("ROLLBACK"):  # PostgreSQL rolls back by itself when a process is gone
                 raise PowerCut(query)
         elif not self.is_in_transaction():
-            await self.scheduler.point(" ".join(query.split())[:60])
-
-    async def _tell_time(self) -> None:
-        micros = self.scheduler.loop.micros
-        if self._told != micros:
-            self._told = micros
-            await super().execute(f"SET sim.now = '{self.scheduler.loop.now().isoformat()}'")
+            await self.database.scheduler.point(" ".join(query.split())[:60])
 
 
 class Database:
     """The product's database, as it stood when `keep` was called and whenever `back` is."""
 
-    async def open(self, url: str, scheduler: Scheduler, connections: int = 12) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self._folder = Path(tempfile.mkdtemp(prefix="payportal-clock-"))
+        self._folder.chmod(0o755)  # PostgreSQL may be another user
+        self._clock = os.open(self._folder / "now", os.O_CREAT | os.O_RDWR, 0o644)
+        self._told = -1
+
+    def close(self) -> None:
+        """The clock is gone."""
+        os.close(self._clock)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def tell_time(self) -> None:
+        """From now on `now()` is the loop's."""
+        micros = self.scheduler.loop.micros
+        if self._told != micros:
+            self._told = micros
+            os.pwrite(self._clock, f"{self.scheduler.loop.now():%Y-%m-%d %H:%M:%S.%f}+00".encode(), 0)
+
+    async def open(self, url: str, connections: int = 12) -> None:
         """Prepare the (migrated) database and open the product's pool on it, every connection at once."""
+        self.tell_time()
         plain = await asyncpg.connect(url)
-        await plain.execute(_SCHEMA)
+        await plain.execute(_SCHEMA.replace("CLOCK", str(self._folder / "now")))
         await plain.close()
-        Wired.scheduler = scheduler
+        Wired.database = self
         db.ENGINE.config = {
             "dsn": url,
             "connection_class": Wired,

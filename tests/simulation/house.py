@@ -71,6 +71,7 @@ REGISTERED = {
     },
 }
 WEB, WORKERS = "web", ("worker 1", "worker 2")
+PROCESSES = (WEB, *WORKERS)
 SYNC = 0.2  # seconds by which the sandbox's clock may lag behind
 
 
@@ -81,7 +82,7 @@ class House:
         self.loop = loop
         self.scheduler = Scheduler(loop)
         self.wire = Wire(self.scheduler)
-        self.database = Database()
+        self.database = Database(self.scheduler)
         self.world = World(Store(":memory:"), SANDBOX)
         self.runtimes: dict[str, Runtime] = {}
         self.web: Clients
@@ -92,7 +93,7 @@ class House:
 
     async def open(self, url: str) -> None:
         """One merchant, connected to an organisation and ready to be paid; remembered for every life."""
-        await self.database.open(url, self.scheduler)
+        await self.database.open(url)
         self.web = await open_clients(SETTINGS)
         self._serve()
         self.wire.before = self._sync
@@ -134,7 +135,7 @@ class House:
         """As it was when everything was ready; what comes from now on follows from the seed."""
         self.scheduler.begin(rng)
         self.loop.micros = self._began
-        for process in (WEB, *WORKERS):
+        for process in PROCESSES:
             self.forget(process)
         self.wire.letters.clear()
         self.wire.answers.clear()
@@ -212,6 +213,7 @@ async def house(loop: VirtualLoop, url: str) -> AsyncIterator[House]:
         finally:
             faultpoint.watch(None)
             await db.close_pool()
+            opened.database.close()
             clock.install(clock.REAL)
             time.time = real
             logging.disable(logging.NOTSET)

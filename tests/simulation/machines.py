@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from app.core import work
+from app.core import db, work
 from app.runtime import ticks
 from sandbox.stripe_events import signature
 from tests.simulation.house import SETTINGS, WEB, WORKERS
+from tests.simulation.scheduler import LEAVES
 from tests.simulation.story import Story
 
 FAULTS: list[dict[str, Any]] = [
+    {"commit_then_reset": True},
     {"commit_then_reset": True},
     {"commit_then_reset": True},
     {"reset_before_commit": True},
@@ -25,6 +27,8 @@ FAULTS: list[dict[str, Any]] = [
 PATHS = [
     ("PUT", "/xero/api/*/Payments"),
     ("PUT", "/xero/api/*/Payments"),
+    ("PUT", "/xero/api/*/Payments"),
+    ("PUT", "/xero/api/*/Payments"),
     ("POST", "/xero/api/*/Payments/*"),
     ("GET", "/xero/api/*/Payments"),
     ("GET", "/xero/api/*/Invoices*"),
@@ -37,6 +41,11 @@ PATHS = [
 ]
 MODES: list[Any] = ["search_lag", "filter_broken", "offline", "idem_scope", "cache_errors", {"idem_ttl": 0}]
 POINTS = tuple(f"K{number:02}" for number in range(1, 21))
+_DUE = " UNION ALL ".join(
+    f"(SELECT '{name}' AS work, id FROM {name} WHERE next_at <= now() AND (lease_until IS NULL OR lease_until < now()) "
+    "ORDER BY next_at, id)"
+    for name in ("inbox", "write_back", "job")
+)
 PAUSES = (3.0, 20.0, 130.0, 700.0, 4000.0, 30_000.0, 200_000.0)
 
 
@@ -51,15 +60,33 @@ async def works(story: Story) -> None:
 
 
 async def due(story: Story) -> list[tuple[str, int]]:
-    """Every row that could be worked on now."""
-    lanes = story.house.runtimes[WORKERS[0]].lanes
-    return [(lane.table, row["id"]) for lane in lanes for row in await work.due(lane.table)]
+    """Every row that could be worked on now, in one question."""
+    return [(row["work"], row["id"]) for row in await db.fetch(_DUE)]
 
 
 async def take(story: Story, process: str, table: str, row_id: int) -> None:
     """One worker's turn with one row, through the runtime's own dispatch."""
     lane = next(one for one in story.house.runtimes[process].lanes if one.table == table)
     await story.scheduler.start(f"{process}, {table} {row_id}", process, work.run(lane, row_id))
+
+
+async def stands_still(story: Story) -> None:
+    """A worker's machine is stopped in the middle of a turn until its leases have run out; the others go on, then it wakes."""
+    scheduler = story.scheduler
+    turns = [one for one in scheduler.waiting if one.actor.process in WORKERS and not one.what.startswith(LEAVES)]
+    if not turns:
+        return
+    actor = story.rng.choice(turns).actor
+    other = next(one for one in WORKERS if one != actor.process)
+    scheduler.say(f"{actor.name} stands still")
+    scheduler.held.add(actor)
+    await scheduler.finish()
+    await scheduler.jump(story.rng.choice((17.0, 40.0, 130.0, 400.0)))
+    for table, row_id in await due(story):
+        await take(story, other, table, row_id)
+        for _ in range(story.rng.choice((5, 60, 400))):
+            await scheduler.move()
+    scheduler.held.discard(actor)
 
 
 async def sweeps(story: Story) -> None:

@@ -59,6 +59,18 @@ async def _press(story: Story, invoice: UUID, share: float) -> None:
     story.urls.append(await checkout.start(clients, found, amount))
 
 
+async def buys(story: Story) -> None:
+    """A customer goes all the way without anything in between: presses Pay and pays by card, a part or all."""
+    invoice, share = story.rng.choice(story.house.invoices), story.rng.choice((1.0, 0.5, 0.31, 0.2))
+    known = len(story.urls)
+    await through_web(story, "customer", _press(story, invoice, share))
+    while len(story.urls) == known and await story.scheduler.move():
+        pass
+    for session in story.house.rows("stripe.checkout.session"):
+        if len(story.urls) > known and session.get("url") == story.urls[-1]:
+            await story.house.control("/_stripe/pay", {"session": session["id"]})
+
+
 async def pays(story: Story) -> None:
     """A customer who was shown Stripe's page pays there, or tries to."""
     sessions = [one for one in story.house.rows("stripe.checkout.session") if one.get("url") in story.urls]
@@ -123,8 +135,9 @@ async def _choose(story: Story) -> None:
 
 async def signs_in_again(story: Story) -> None:
     """The merchant consents at Xero once more: a lost connection comes back."""
-    tokens = await story.house.till._consent()
-    await through_web(story, "merchant reconnects", _revive(story, tokens))
+    with suppress(Upstream):
+        tokens = await story.house.till._consent()
+        await through_web(story, "merchant reconnects", _revive(story, tokens))
 
 
 async def _revive(story: Story, tokens: Any) -> None:

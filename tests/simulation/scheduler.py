@@ -75,6 +75,7 @@ class Scheduler:
         self.trace: list[str] = []
         self.actors: list[Actor] = []
         self.waiting: list[Turn] = []
+        self.held: set[Actor] = set()  # whose process stands still, like on a machine that was stopped
         self.failed: list[Actor] = []
         self.switching = rng.choice((0.0, 0.1, 0.3, 0.6))
         self.slowness = rng.choice((0.0, 0.0, 0.02, 0.1))
@@ -132,12 +133,10 @@ class Scheduler:
         self._forget()
         turn = self._choose()
         if turn is not None:
-            self._pass_time(turn)
-            self._last = turn.actor
-            self.waiting.remove(turn)
-            self.say(f"{turn.actor.name}: {turn.what}")
-            turn.future.set_result(None)
-        elif not self.actors:
+            self._pass_time()
+            await self.settle()  # whoever's time is up hears of it here, not with a statement under way
+            self._go(turn)
+        elif not set(self.actors) - self.held:
             return False
         else:
             at = self.loop.next_timer()
@@ -146,6 +145,13 @@ class Scheduler:
             self.loop.advance(max(at - self.loop.micros, 0))
         await self.settle()
         return True
+
+    def _go(self, turn: Turn) -> None:
+        if turn in self.waiting:
+            self._last = turn.actor
+            self.waiting.remove(turn)
+            self.say(f"{turn.actor.name}: {turn.what}")
+            turn.future.set_result(None)
 
     def _forget(self) -> None:
         """Those who are done act no more; who failed is remembered."""
@@ -195,23 +201,22 @@ class Scheduler:
                 return
 
     def _choose(self) -> Turn | None:
-        if not self.waiting:
+        waiting = [turn for turn in self.waiting if turn.actor not in self.held]
+        if not waiting:
             return None
         late = self.loop.micros - FLIGHT
-        flying = [turn for turn in self.waiting if turn.what.startswith(LEAVES) and turn.since < late]
+        flying = [turn for turn in waiting if turn.what.startswith(LEAVES) and turn.since < late]
         if flying:
             return flying[0]
-        own = [turn for turn in self.waiting if turn.actor is self._last]
+        own = [turn for turn in waiting if turn.actor is self._last]
         if own and self.rng.random() >= self.switching:
             return own[0]
-        return self.rng.choice(self.waiting)
+        return self.rng.choice(waiting)
 
-    def _pass_time(self, turn: Turn) -> None:
-        """The network takes its time; a statement now and then, since telling PostgreSQL of it costs a round trip."""
-        if self.rng.random() < self.slowness:
-            self.loop.advance(self.rng.randint(1 * MICRO, 15 * MICRO))
-        elif turn.what.startswith((LEAVES, ANSWERS)) or self.rng.random() < 0.25:
-            self.loop.advance(self.rng.randint(500, 40_000))
+    def _pass_time(self) -> None:
+        """Everything takes its time; now and then something takes long."""
+        slow = self.rng.random() < self.slowness
+        self.loop.advance(self.rng.randint(1 * MICRO, 15 * MICRO) if slow else self.rng.randint(500, 20_000))
 
 
 async def _kept(actor: Actor, work: Coroutine[Any, Any, Any]) -> None:
