@@ -21,7 +21,7 @@ from sandbox.stripe_errors import StripeError
 from sandbox.stripe_world import Stripe
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
-SHOWN = 50
+SHOWN, DELIVERIES_SHOWN = 50, 10
 FOUR_DAYS = 345_600
 # A mode and what its button says while it is off and while it is on.
 _HABITS = {
@@ -87,6 +87,18 @@ def charge_buttons(charge: Obj) -> list[Button]:
     return rows
 
 
+_ENDS = {
+    "succeeded": "Succeeds",
+    "failed": "Fails",
+    "requires_action": "Ask the customer",
+    "won": "Won",
+    "lost": "Lost",
+    "escalated": "Becomes a chargeback",
+    "appeal": "Appeal",
+    "paid": "Arrives",
+}
+
+
 def ending_buttons(kind: str, row: Obj) -> list[Button]:
     """How a refund, dispute or payout may go on."""
     path, status = f"{kind}/{row['id']}", row["status"]
@@ -104,7 +116,8 @@ def ending_buttons(kind: str, row: Obj) -> list[Button]:
             status, ()
         ),
     }
-    return [button(end.capitalize().replace("_", " "), path, outcome=end) for end in ends[kind]]
+    words = _ENDS | ({"won": "Close it"} if status.startswith("warning") else {})
+    return [button(words[end], path, outcome=end) for end in ends[kind]]
 
 
 def amount(row: Obj) -> str:
@@ -176,11 +189,16 @@ def payment_page(stripe: Stripe, charge: Obj, problem: str = "") -> Response[str
         session=stripe.find("checkout.session", None if intent is None else intent["_session"]),
         proof=_proof_of(intent),
         tables=[
-            ("Refunds", [(row, ending_buttons("refunds", row), row["status"]) for row in refunds]),
+            ("Refunds", [(row, ending_buttons("refunds", row), _why(row)) for row in refunds]),
             ("Disputes", [(row, ending_buttons("disputes", row), row["reason"]) for row in disputes]),
         ],
         problem=problem,
     )
+
+
+def _why(refund: Obj) -> str:
+    """The reason that says most about a refund."""
+    return str(refund["failure_reason"] or refund["pending_reason"] or refund["reason"] or "")
 
 
 def _display(line: Obj, name: str) -> str:
@@ -209,7 +227,7 @@ def mode_buttons(modes: dict[str, Any]) -> list[Button]:
 async def overview(stripe: Stripe, problem: str = "") -> Response[str]:
     """Accounts, modes, endpoints and the last deliveries."""
     modes: dict[str, Any] = msgspec.to_builtins(stripe.modes)
-    deliveries = stripe.world.webhooks.rows(stripe_events.CHANNEL)[::-1][:SHOWN]
+    deliveries = stripe.world.webhooks.rows(stripe_events.CHANNEL)[::-1][:DELIVERIES_SHOWN]
     return page(
         "stripe/overview.html",
         accounts=[account_line(stripe, row) for row in stripe.world.store.all(f"stripe.{KIND}")],
