@@ -29,6 +29,8 @@ POINTS = {
     "K18": "the sweep has found rows",
 }
 
+_CONFIRMED = "SELECT count(*) FROM write_back WHERE kind = 'payment' AND state = 'confirmed' AND next_at IS NULL"
+
 
 class Workers:
     """Begins workers beside a till, one life after another."""
@@ -38,11 +40,11 @@ class Workers:
         self._smtp_url = smtp_url
         self._begun: list[Life] = []
 
-    def begin(self, faultpoint: str = "", quiet: float = 0.5) -> Life:
+    def begin(self, faultpoint: str = "", quiet: float = 0.5, *, jumps: bool = False) -> Life:
         """A worker that dies (or freezes) at the point, if one is named."""
         sandbox = str(self.till.http.base_url).rstrip("/")
         url = self.till.clients.settings.database_url
-        life = Life(worker.live, worker.Order(sandbox, url, self._smtp_url, faultpoint, quiet))
+        life = Life(worker.live, worker.Order(sandbox, url, self._smtp_url, faultpoint, quiet, jumps=jumps))
         self._begun.append(life)
         return life
 
@@ -87,8 +89,7 @@ async def whole(till: Till, *attempts: Any) -> None:
     """Wait until Xero shows all of these payments, and check that it does once each, and that the books are right."""
 
     async def there() -> bool:
-        sql = "SELECT count(*) FROM write_back WHERE kind = 'payment' AND state = 'confirmed' AND next_at IS NULL"
-        return bool(await db.fetch_value(sql) == len(attempts))
+        return bool(await db.fetch_value(_CONFIRMED) == len(attempts))
 
     await till.wait_until(there, 3000)
     assert len(attempts) == await db.fetch_value("SELECT count(*) FROM payment")
@@ -223,3 +224,27 @@ async def test_frozen_before_the_first_byte_and_woken_too_late(till: Till, worke
         assert 1 == await till.calls("PUT", "/Payments")
         await asyncio.sleep(0.1)
     await whole(till, attempt)
+
+
+@pytest.mark.timeout(180)
+async def test_a_clock_that_jumps(till: Till, workers: Workers):
+    """Every look at the worker's clock is up to ten minutes off, and answers are lost: late perhaps, but once each."""
+    workers.begin(jumps=True)
+    attempts = []
+    for fault in ({"commit_then_reset": True}, {"reset_before_commit": True}, {"status": 500}):
+        await till.fault(fault, nth=1)
+        attempts.append(await pay_and_tell(till))
+
+        async def sent() -> bool:
+            await _ten_minutes_later()
+            return len(attempts) == await db.fetch_value(_CONFIRMED)
+
+        await till.wait_until(sent, 3000)
+        await till.http.delete("/_faults")
+    await whole(till, *attempts)
+
+
+async def _ten_minutes_later() -> None:
+    """What a jump put off, by the clock that it is put off by, has come."""
+    for table in ("inbox", "write_back", "job"):
+        await db.fetch(f"UPDATE {table} SET next_at = now() WHERE next_at > now() + interval '3 seconds'")

@@ -1,7 +1,10 @@
 """A small worker as a process of its own, made to be killed: what concerns money, with short leases and waits."""
 
 import asyncio
+import random
+import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -11,7 +14,7 @@ from app.books.writeback import send
 from app.books.writeback.timing import TIMING
 from app.clients import http
 from app.clients.bundle import Clients, open_clients
-from app.core import db, faultpoint, inbox, jobs
+from app.core import clock, db, faultpoint, inbox, jobs
 from app.core.broker import Sweep
 from app.core.work import Claim, Lane
 from tests.rooms.till import settings_beside
@@ -19,7 +22,10 @@ from tests.rooms.till import settings_beside
 
 @dataclass(frozen=True)
 class Order:
-    """Where it works, at which point it dies, how long a lost answer is left alone and an answer is waited for (seconds)."""
+    """Where it works, at which point it dies, how long a lost answer is left alone and an answer is waited for (seconds).
+
+    `jumps`: every look at its clock shows a time up to ten minutes off, one way or the other.
+    """
 
     sandbox: str
     database_url: str
@@ -27,11 +33,18 @@ class Order:
     faultpoint: str = ""
     quiet: float = 0.5
     patience: float = 30
+    jumps: bool = False
 
 
 def live(order: Order) -> None:
     """Work until killed."""
+    if order.jumps:
+        clock.install(clock.Source(_jumping, time.monotonic))
     asyncio.run(_work(order))
+
+
+def _jumping() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=random.choice((-600, -60, -1, 0, 1, 60, 600)))
 
 
 async def _work(order: Order) -> None:
