@@ -66,7 +66,9 @@ async def platform(sandbox: Sandbox, ears: Ears) -> AsyncIterator[Platform]:
         {"url": f"{ears.url}/thin", "secret": THIN_SECRET, "payload": "thin"},
     ]
     limits = {"second": None, "live_second": None, "endpoint_second": None, "concurrent": None}
-    sandbox.control("POST", "/_config", {"stripe": {"endpoints": endpoints, "limits": limits}})
+    sandbox.control(
+        "POST", "/_config", {"stripe": {"secret_key": "sk_test_sandbox", "endpoints": endpoints, "limits": limits}}
+    )
     platform = Platform(sandbox, ears)
     yield platform
     await platform.close()

@@ -87,12 +87,13 @@ async def test_unknown_fields_of_v2_json_are_refused(platform: Platform) -> None
 
 async def test_onboarding_makes_cards_active_a_moment_later(platform: Platform) -> None:
     """Test values and Finish lead to the return URL while the check runs; then the capability is active."""
+    platform.control("modes", verification_seconds=600)
     account = await made(platform)
     form = sit_down(platform, await link(platform, account.id))
     platform.sandbox.http.post(form, data={"do": "fill"})
     left = platform.sandbox.http.post(form, data={"do": "finish"})
     assert (303, RETURN, "pending") == (left.status_code, left.headers["location"], await status(platform, account.id))
-    platform.advance(3)
+    platform.advance(601)
     assert "active" == await status(platform, account.id)
     assert [] == (await read(platform, account.id)).requirements.entries
 

@@ -154,7 +154,7 @@ async def test_the_same_key_with_other_parameters_is_an_idempotency_error(platfo
 async def test_a_key_in_use_is_409_and_the_library_calls_it_api_error(platform: Platform) -> None:
     """Two at once with one key: one succeeds, the other is told 409 idempotency_key_in_use as APIError."""
     account = platform.account()
-    platform.control("modes", api_seconds=0.5)
+    platform.control("modes", api_seconds=2)
     options: Any = {"stripe_account": account, "idempotency_key": "pr_3:1"}
     calls = [
         platform.client.v1.checkout.sessions.create_async(params=session_params(), options=options) for _ in range(2)

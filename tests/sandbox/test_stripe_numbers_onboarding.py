@@ -44,10 +44,11 @@ def _state(platform: Platform, account: str) -> dict[str, Any]:
 
 
 def _birthdays(values: dict[str, Any], platform: Platform) -> None:
+    platform.control("modes", verification_seconds=600)
     soon, once = _boarded(platform, birth=values["dob_ok"]), _boarded(platform, birth=values["dob_immediate_ok"])
     hit = _boarded(platform, birth=values["dob_ofac"])
     assert ("pending", "active", "pending") == (soon["status"], once["status"], hit["status"])
-    platform.advance(3)
+    platform.advance(601)
     assert ("active", "rejected") == (_state(platform, soon["id"])["status"], _state(platform, hit["id"])["status"])
 
 
