@@ -168,9 +168,11 @@ async def test_the_payer_does_not_wait_for_ever(platform: Platform) -> None:
     account = platform.account()
     platform.control("modes", redirect_seconds=0.4)
     platform.settle()
-    platform.ears.delay = 9
+    platform.ears.delay = 4
     session = await platform.session(account)
     started = time.monotonic()
     platform.sandbox.http.post(f"/stripe/c/pay/{session.id}/card", data={"test": "4242424242424242"})
-    assert time.monotonic() - started < 9
+    waited = time.monotonic() - started
     platform.ears.delay = 0
+    platform.settle()  # nothing is on its way when the next test begins
+    assert waited < 4
