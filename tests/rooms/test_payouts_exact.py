@@ -10,6 +10,7 @@ from app.books import intents, payouts
 from app.clients.stripe_wire import LineView, PayoutView
 from app.core import db
 from app.core.clock import now
+from app.core.money import Money
 from tests.rooms.shelf import ACCOUNT, PAID_AT, Row, Shelf, one, put
 
 CLEARING, CONVERSION = ("stripe_clearing", "GBP"), ("conversion", "GBP")
@@ -239,3 +240,40 @@ async def test_a_payout_is_the_merchants_own(shelf: Shelf):
     assert payout["id"] == found["id"]
     assert await payouts.one(uuid4(), payout["id"]) is None
     assert await payouts.one(shelf.merchant, uuid4()) is None
+
+
+# ---- fees by payout
+
+
+async def test_fees_of_a_payout_are_booked_at_once(shelf: Shelf):
+    """Where the merchant wants them so: what the payments of this organisation cost, less what their own writes have booked."""
+    await shelf.choose("payments", "GBP")
+    await shelf.choose("fees", code="404")
+    single, *rest = [await shelf.payment(4000) for _ in range(3)]
+    assert await intents.intend_fee(single, Money(76, "GBP")) is not None
+    payout, other = await shelf.payout(11_000), await shelf.payout(1)
+    await payouts._explain(
+        payout,
+        [line("charge", 4000, 76, payment_intent=payment["stripe_payment_intent_id"]) for payment in (single, *rest)],
+    )
+    assert await intents.intend_fees(payout, shelf.connection) is None
+    await db.fetch(
+        "UPDATE account_choice SET by_payout = true WHERE connection = $1 AND kind = 'fees'", shelf.connection
+    )
+    assert await intents.intend_fee(rest[0], Money(76, "GBP")) is None
+    row_id = await intents.intend_fees(payout, shelf.connection)
+    assert row_id is not None
+    for again, where in ((payout, shelf.connection), (other, shelf.connection), (payout, uuid4())):
+        assert await intents.intend_fees(again, where) is None
+    row = await one("SELECT * FROM write_back WHERE id = $1", row_id)
+    expected = {
+        "merchant": shelf.merchant, "connection": shelf.connection, "invoice": None, "payment": None, "payout": payout["id"],
+        "kind": "fee", "amount_minor": 152, "currency": "GBP", "state": "intended",
+        "reference": intents.reference_of(payout["stripe_account_id"], payout["stripe_payout_id"], "fee"),
+    }  # fmt: skip
+    assert expected == {name: row[name] for name in expected}
+    assert (
+        '{"Type":"SPEND","Contact":{"Name":"Stripe"},"LineAmountTypes":"Inclusive","LineItems":[{"Description":'
+        f'"Stripe fees of payout {payout["stripe_payout_id"]}","Quantity":1,"UnitAmount":1.52,"AccountCode":"404"}}],'
+        f'"BankAccount":{{"AccountID":"payments-account"}},"Date":"2026-03-04","Reference":"{row["reference"]}"}}'
+    ) == row["request"]
