@@ -57,7 +57,7 @@ ROOMS = {
     ),
     "intents": Room(
         "app/books/intents app/books/intents_requests",
-        "rooms/test_intents_exact rooms/test_requests_exact rooms/test_foreign_exact",
+        "rooms/test_intents_exact rooms/test_requests_exact rooms/test_foreign_exact rooms/test_payouts_exact",
     ),
     "outcome": Room(
         "app/books/writeback/classify app/books/writeback/keys app/books/writeback/outcome app/books/writeback/parked "
