@@ -48,7 +48,6 @@ SAYS = {
     "Tenant.delete_payment": ("POST", f"{API}/Payments/{ID}", ""),
     "Tenant.put_bank_transaction": ("PUT", f"{API}/BankTransactions", "summarizeErrors=false"),
     "Tenant.bank_transactions": ("GET", f"{API}/BankTransactions", ""),
-    "Tenant.bank_transactions_by_references": ("GET", f"{API}/BankTransactions", "where=Reference"),
     "Tenant.put_bank_transfer": ("PUT", f"{API}/BankTransfers", ""),
     "Tenant.bank_transfers": ("GET", f"{API}/BankTransfers", ""),
     "Xero.connections": ("GET", "/xero/api/connections", ""),

@@ -174,19 +174,12 @@ class Tenant:
         envelope = await self._write("PUT", "/BankTransactions", body, params=params, key=idempotency_key)
         return [_bank_answer(one) for one in envelope.bank_transactions or []]
 
-    async def bank_transactions(
-        self, where: str = "", page: int = 1, since: datetime | None = None
-    ) -> list[w.XeroBankTransaction]:
-        """A page of 1,000 bank transactions."""
-        params = {"page": str(page), "pageSize": "1000"} | ({"where": where} if where else {})
-        headers = {"If-Modified-Since": header(since)} if since else {}
+    async def bank_transactions(self, page: int, since: datetime) -> list[w.XeroBankTransaction]:
+        """A page of 1,000 bank transactions made or changed since then."""
+        params, headers = {"page": str(page), "pageSize": "1000"}, {"If-Modified-Since": header(since)}
         reply = await self._send("GET", "/BankTransactions", params=params, headers=headers, fine=(304,))
         found = d.read_envelope(reply.content).bank_transactions if reply.status != 304 else None
         return [_bank_transaction(one) for one in found or []]
-
-    async def bank_transactions_by_references(self, references: Iterable[str]) -> list[w.XeroBankTransaction]:
-        """Bank transactions with one of these references; look at `reference` and `status` yourself."""
-        return await self.bank_transactions(" OR ".join(f"Reference=={quoted(one)}" for one in references))
 
     # ---- bank transfers
 
