@@ -119,6 +119,31 @@ async def test_a_refund_that_fails_is_no_longer_asked_for(till: Till):
     assert [] == await ledger.invariants()
 
 
+async def test_a_settled_overpayment_is_not_asked_for_again(till: Till):
+    """What a person recorded of the overpayment's refund stays done when the rest of the payment is refunded, too."""
+    payment = await overpaid(till, "75.00")
+    await choose(till, payment)
+    await back(till, payment, amount=1500)
+    ((row, _),) = await writeback.attention(till.merchant_id)
+    await writeback.abandon(till.merchant_id, row["id"], "Hannah Finch")
+    await back(till, payment)
+    assert [] == await writeback.attention(till.merchant_id)
+
+
+async def test_a_refund_of_both_parts_that_fails_takes_nothing_back(till: Till):
+    """More than the overpayment was refunded and came back: nobody is asked to book any of it, and the payment stays."""
+    payment = await overpaid(till, "75.00")
+    await choose(till, payment)
+    made = await back(till, payment, amount=2000)
+    reasons = [row["reason"] for row, _ in await writeback.attention(till.merchant_id)]
+    assert ["overpayment_refunded", "refund_part"] == sorted(reasons)
+    await till.control(f"/_stripe/refunds/{made['id']}", {"outcome": "failed"})
+    await till.hear()
+    assert [] == await writeback.attention(till.merchant_id)
+    assert 2500 in [one["amount"] for one in await till.in_xero(payment["invoice"])]
+    assert [] == await ledger.invariants()
+
+
 async def test_two_sessions_that_both_succeed(till: Till):
     """Two customers pay the same invoice in full at once: both payments are in Xero, the second as a credit."""
     invoice_id = await till.invoice("40.00")

@@ -20,6 +20,7 @@ async def follow(payment: Row) -> None:
     if over:
         left = await _beside_over(payment, written, over, left)
         if left.minor == written["amount_minor"] and written["state"] != "reversed":
+            await _stay(await intents.of_payment(payment["id"], "reversal"))
             return
     if written["state"] == "reversed":
         await _missing(payment, written, left)
@@ -55,11 +56,12 @@ async def _beside_over(payment: Row, written: Row, over: Row, left: Money) -> Mo
 
 
 async def _over_there(payment: Row, back: Money) -> None:
-    """Xero takes no overpayment back through its API: a person records there that it was refunded."""
-    if back.minor > 0:
-        await intents.put_before_merchant(payment, "overpayment_back", back, "overpayment_refunded")
-        return
+    """Xero takes no overpayment back through its API: a person records there that it was refunded, once."""
     told = await intents.of_payment(payment["id"], "overpayment_back")
+    if back.minor > 0:
+        if told is None or (told["reason"], told["amount_minor"]) != (intents.BY_HAND, back.minor):
+            await intents.put_before_merchant(payment, "overpayment_back", back, "overpayment_refunded")
+        return
     if told and told["state"] == "parked":
         await intents.give_up(told["id"], "The refund did not go through.")
 
