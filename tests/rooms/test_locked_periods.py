@@ -66,6 +66,17 @@ async def test_the_first_open_day_takes_both(till: Till):
     assert [] == await ledger.invariants()
 
 
+async def test_money_is_never_recorded_before_it_came(till: Till):
+    """The lock date was moved to long before the payment: one press records it on its own day, not on the day after the lock."""
+    payment = await locked(till)
+    await lock(till, 30)
+    said = await writeback.redate(till.clients, till.merchant_id, (await till.write_back(payment))["id"])
+    await till.work()
+    paid_at = (await till.row("SELECT paid_at FROM payment WHERE id = $1", payment["id"]))["paid_at"]
+    assert {date_in("Europe/London", paid_at).isoformat()} == await dates(till, payment)
+    assert "own day" in said
+
+
 async def test_a_day_to_come_is_not_offered(till: Till):
     """While today itself is locked there is no open day; the merchant reads so, and nothing changes."""
     payment = await locked(till, days_ago=0)

@@ -21,6 +21,10 @@ Row = Mapping[str, Any]
 _GONE = "This is not waiting for you any more."
 # What may carry another day: a payment that is taken back keeps its own.
 _DATED = frozenset({"payment", "fee", "overpayment", "transfer"})
+_MOVED = """
+SELECT o.arrives_on, p.paid_at FROM write_back w LEFT JOIN payout o ON o.id = w.payout LEFT JOIN payment p ON p.id = w.payment
+WHERE w.id = $1
+"""
 
 
 async def overpay(clients: Clients, merchant_id: UUID, write_back_id: int) -> None:
@@ -94,20 +98,29 @@ async def redate(clients: Clients, merchant_id: UUID, write_back_id: int) -> str
         raise Refused(_GONE)
     async with access.tenant(clients, row["connection"], "page") as tenant:
         organisation = await tenant.organisation()
-    zone = await db.fetch_value("SELECT timezone FROM connection WHERE id = $1", row["connection"])
+    zone = await db.fetch_value("SELECT timezone FROM connection WHERE id = $1", row["connection"]) or "UTC"
     open_on = first_open(organisation.period_lock_on, organisation.year_lock_on)
-    if open_on and open_on > date_in(zone or "UTC"):
+    if open_on and open_on > date_in(zone):
         raise Refused(f"Xero is locked up to and including today: {date_long(open_on)} would be the first open day.")
     async with db.transaction():
-        rows = [one for one in await together(row) if may_redate(one)]
-        for one in rows:
-            await db.fetch("UPDATE write_back SET dated_on = $2 WHERE id = $1", one["id"], open_on)
-            if not await intents.ask_again(one["id"]):
-                raise Refused(_GONE)
-            what = {"on": open_on.isoformat() if open_on else "", "why": row["reason"]}
-            await audit.note(merchant_id, audit.actor(), "write_back_redated", f"write_back:{one['id']}", what)
+        days = [await _dated(one, open_on, zone) for one in await together(row) if may_redate(one)]
         await live.announce(merchant_id)
-    return f"Recording it on {date_long(open_on)}." if open_on else "Nothing is locked any more; trying again."
+    latest = max((day for day in days if day), default=None)
+    return f"Recording it on {date_long(latest)}." if latest else "Its own day is not locked any more; trying again."
+
+
+async def _dated(row: Row, open_on: date | None, zone: str) -> date | None:
+    """Begin one anew, on the first open day or, where that is open, on its own: never before the money moved."""
+    moved = await db.fetch_row(_MOVED, row["id"])
+    assert moved is not None
+    own_day = moved["arrives_on"] or date_in(zone, moved["paid_at"])
+    day = open_on if open_on and open_on > own_day else None
+    await db.fetch("UPDATE write_back SET dated_on = $2 WHERE id = $1", row["id"], day)
+    if not await intents.ask_again(row["id"]):
+        raise Refused(_GONE)
+    what = {"on": day.isoformat() if day else "", "why": row["reason"]}
+    await audit.note(row["merchant"], audit.actor(), "write_back_redated", f"write_back:{row['id']}", what)
+    return day
 
 
 def may_redate(row: Row) -> bool:
