@@ -102,6 +102,26 @@ async def test_nobody_is_forgotten_while_something_is_open(till: Till):
         await erasing.erase(till.merchant_id, contact)
 
 
+async def test_nobody_else_is_forgotten_with_them(till: Till):
+    """Neither a blank in place of an address, nor one that ends like another's, forgets anybody it does not name."""
+    invoice_id, _ = await a_customer(till)
+    nameless = await till.invoice()
+    await db.fetch(
+        "UPDATE invoice SET contact_email = '', contact_id = 'c2', contact_name = $2 WHERE id = $1", nameless, NAME
+    )
+    for blank in ("", "  "):
+        assert [] == await erasing.merchants_of(blank)
+        with pytest.raises(Refused, match="whom"):
+            await erasing.erase(till.merchant_id, blank)
+    shorter = AROHA[1:]
+    assert [] == await erasing.merchants_of(shorter)
+    await erasing.erase(till.merchant_id, shorter)
+    assert {"invoice.contact_name", "mail.to_addresses", "pay_link.requested_to", "happening.detail"} <= (
+        await where_it_stands(NAME) | await where_it_stands(AROHA)
+    )
+    assert AROHA == await db.fetch_value("SELECT contact_email FROM invoice WHERE id = $1", invoice_id)
+
+
 async def test_the_command_shows_before_it_erases(till: Till):
     """`payportal erase` names whose customer it is, then what would go, and erases only when it is told to."""
     await a_customer(till)

@@ -30,7 +30,7 @@ FROM invoice i JOIN unnest($2::uuid[], $3::text[]) AS c (connection, contact_id)
 _MERCHANTS = """
 SELECT merchant FROM invoice WHERE $1 IN (contact_id, lower(contact_email))
 UNION SELECT merchant FROM payment WHERE lower(customer_email) = $1
-UNION SELECT merchant FROM mail WHERE merchant IS NOT NULL AND position($1 IN lower(to_addresses)) > 0
+UNION SELECT merchant FROM mail WHERE merchant IS NOT NULL AND $1 = ANY(regexp_split_to_array(lower(to_addresses), ', *'))
 """
 # $1 merchant, $2 the invoices of the contact, $3 the address in lower case or ''. Each returns the rows it changed.
 _STEPS: Mapping[str, str] = {
@@ -39,14 +39,14 @@ _STEPS: Mapping[str, str] = {
     "payment": "UPDATE payment SET customer_email = '' WHERE merchant = $1 AND customer_email <> '' "
     "AND (invoice = ANY($2) OR lower(customer_email) = NULLIF($3, '')) RETURNING 1",
     "link": "UPDATE pay_link SET requested_to = '' WHERE merchant = $1 AND requested_to <> '' "
-    "AND (invoice = ANY($2) OR position(NULLIF($3, '') IN lower(requested_to)) > 0) RETURNING 1",
+    "AND (invoice = ANY($2) OR NULLIF($3, '') = ANY(regexp_split_to_array(lower(requested_to), ', *'))) RETURNING 1",
     "mail": "UPDATE mail SET to_addresses = '', subject = '', text = '', html = '', "
     "cancelled_at = CASE WHEN sent_at IS NULL THEN COALESCE(cancelled_at, now()) ELSE cancelled_at END "
     "WHERE merchant = $1 AND to_addresses <> '' AND kind = ANY('{payment_request,receipt,payment_failed,new_link}') "
-    "AND (invoice = ANY($2) OR position(NULLIF($3, '') IN lower(to_addresses)) > 0) RETURNING 1",
+    "AND (invoice = ANY($2) OR NULLIF($3, '') = ANY(regexp_split_to_array(lower(to_addresses), ', *'))) RETURNING 1",
     "timeline line": "UPDATE happening SET detail = regexp_replace(detail, '[^[:space:],:]+@[^[:space:],:]+', "
     f"'{GONE}', 'g') WHERE merchant = $1 AND detail LIKE '%@%' "
-    "AND (invoice = ANY($2) OR position(NULLIF($3, '') IN lower(detail)) > 0) RETURNING 1",
+    "AND (invoice = ANY($2) OR NULLIF($3, '') = ANY(regexp_split_to_array(lower(detail), '[[:space:],:]+'))) RETURNING 1",
     "stored event": "UPDATE inbox SET body = convert_to('sha256:' || encode(sha256(body), 'hex'), 'UTF8') "
     "WHERE next_at IS NULL AND NULLIF($3, '') IS NOT NULL AND $2::uuid[] IS NOT NULL AND account IN "
     "(SELECT stripe_account_id FROM stripe_account WHERE merchant = $1) "
@@ -69,20 +69,25 @@ class Erased:
 
 async def merchants_of(who: str) -> list[UUID]:
     """Whose customer this is: `who` is a mail address, or the contact's id in Xero."""
-    return [row["merchant"] for row in await db.fetch(_MERCHANTS, who.lower())]
+    asked = who.strip().lower()
+    return [row["merchant"] for row in await db.fetch(_MERCHANTS, asked)] if asked else []
 
 
 async def erase(merchant_id: UUID, who: str, *, rehearse: bool = False) -> Erased:
     """Forget one merchant's customer, by mail address or by the contact's id in Xero; `rehearse` counts and changes nothing.
 
-    Raises NotFound for a merchant we do not know, Refused while something is open: an invoice to pay, money on its way, an
-    entry for Xero. Asking twice forgets once; the audit trail keeps that it was done, and Xero's id of the contact.
+    Raises NotFound for a merchant we do not know, Refused when nobody is named, and while something is open: an invoice to
+    pay, money on its way, an entry for Xero. Asking twice forgets once; the audit trail keeps that it was done, and Xero's
+    id of the contact.
     """
     if not await db.fetch_value("SELECT 1 FROM merchant WHERE id = $1", merchant_id):
         raise NotFound("No such merchant.")
+    asked = who.strip().lower()
+    if not asked:  # nobody's address is empty, but many contacts have none
+        raise Refused("Say whom: a mail address, or the contact's id in Xero.")
     try:
         async with db.transaction():
-            done = await _erase(merchant_id, who.strip().lower())
+            done = await _erase(merchant_id, asked)
             if rehearse:
                 raise _Rehearsed(done)
     except _Rehearsed as only:
