@@ -152,7 +152,7 @@ def test_a_signed_event_is_read():
     raw = json.dumps(EVENT).encode()
     moment, good = stripe_header(raw).split(",")
     assert EVENT == verify(raw, f"{moment},{good}", SECRET)
-    assert EVENT == verify(raw, f"{moment},v1={'0' * 64},{good},v0={'1' * 64},odd", SECRET)
+    assert EVENT == verify(raw, f"{moment},v1={'0' * 64},{good},v0={'1' * 64},odd,x=a=b", SECRET)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_signature_is_good_for_five_minutes(age, good):
     if good:
         assert EVENT == verify(raw, stripe_header(raw, age=age), SECRET)
     else:
-        with pytest.raises(BadSignature, match=r"not good|of the future"):
+        with pytest.raises(BadSignature, match=r"^The signature is (not good|of the future)\.$"):
             verify(raw, stripe_header(raw, age=age), SECRET)
 
 
