@@ -10,8 +10,9 @@ import sys
 import threading
 
 from sandbox.app import create_app
-from sandbox.config import Options, parse_options
+from sandbox.config import Config, Options, parse_options
 from sandbox.server import listen, serve
+from sandbox.snippets import printed
 from sandbox.store import Store
 from sandbox.world import World
 
@@ -21,7 +22,7 @@ async def run(options: Options) -> None:
     sock = listen(options.host, options.port)
     port = sock.getsockname()[1]
     options.data_dir.mkdir(parents=True, exist_ok=True)
-    world = World(Store(options.data_dir / "sandbox.sqlite"), options.base_url or f"http://localhost:{port}")
+    world = World(Store(options.data_dir / "sandbox.sqlite"), options.url(port))
     app = create_app(world)
     smtp = await world.mail.listen(options.host, options.smtp_port)
     smtp_port = smtp.sockets[0].getsockname()[1]
@@ -46,8 +47,12 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     for talkative in ("mail.log", "litestar", "asyncio"):  # aiosmtpd tells of every line it hears
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    options = parse_options(sys.argv[1:])
+    if options.snippets:
+        print(printed(options.url(options.port), Config().stripe.secret_key))
+        return
     try:
-        asyncio.run(run(parse_options(sys.argv[1:])))
+        asyncio.run(run(options))
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as problem:

@@ -29,7 +29,10 @@ GRANULAR_SCOPES = (
 
 
 class Options(msgspec.Struct, frozen=True):
-    """Start-up options; ``port`` and ``smtp_port`` 0 mean a free one is picked, ``until_eof`` ends it with its stdin."""
+    """Start-up options; ``port`` and ``smtp_port`` 0 mean a free one is picked, ``until_eof`` ends it with its stdin.
+
+    With ``snippets`` nothing is served: the lines for clients of this address are printed.
+    """
 
     port: int
     smtp_port: int
@@ -37,6 +40,11 @@ class Options(msgspec.Struct, frozen=True):
     host: str
     base_url: str | None
     until_eof: bool
+    snippets: bool
+
+    def url(self, port: int) -> str:
+        """The address others reach it by, when it listens on this port."""
+        return self.base_url or f"http://localhost:{port}"
 
 
 Tier = Literal["starter", "core", "plus", "advanced"]
@@ -171,5 +179,10 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--until-eof", action="store_true", help="end when standard input closes, however its owner died"
     )
+    parser.add_argument(
+        "--snippets", action="store_true", help="print the lines that point clients at this address, and start nothing"
+    )
     given = parser.parse_args(arguments)
-    return Options(given.port, given.smtp_port, given.data_dir, given.host, given.base_url, given.until_eof)
+    if given.snippets and not (given.port or given.base_url):
+        parser.error("--snippets needs the port (or --base-url): 0 is none that a client could use")
+    return Options(**vars(given))

@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 from sandbox import console_faults
 from sandbox.console_faults import told
 from sandbox.pages import page, see_other
+from sandbox.snippets import snippets
 from sandbox.webhooks import FAULTY, Modes
 from sandbox.world import World
 
@@ -37,16 +38,12 @@ HABITS: list[tuple[str, str, Modes]] = [
 @get("/")
 async def start(world: World) -> Response[str]:
     """Where everything is."""
-    organisations = world.store.all("xero.organisation")
-    place = urlsplit(world.base_url)
     return page(
         "console/start.html",
-        organisations=organisations,
+        organisations=world.store.all("xero.organisation"),
         config=world.config,
         base=world.base_url,
-        scheme=place.scheme,
-        host=place.hostname,
-        port=place.port or (443 if place.scheme == "https" else 80),
+        snippets=snippets(world.base_url, world.config.stripe.secret_key),
     )
 
 

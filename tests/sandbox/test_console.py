@@ -199,7 +199,7 @@ def test_the_start_page_shows_how_to_point_a_client_here(sandbox: Sandbox) -> No
         f'TokenApi.refresh_token_url = "{sandbox.url}/xero/identity/connect/token"',
         f'"https://identity.xero.com": "{sandbox.url}/xero/identity"',
         f'base = "{sandbox.url}/stripe"',
-        "stripe.api_base = stripe.connect_api_base = stripe.upload_api_base = base",
+        "stripe.api_base = stripe.connect_api_base = stripe.upload_api_base = stripe.meter_events_api_base = base",
         f'host: "localhost", port: {sandbox.port}',
     ):
         assert line in page

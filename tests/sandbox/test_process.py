@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import smtplib
 import socket
 import subprocess
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.sandbox.process import Sandbox
 
 SOURCES = Path(__file__).parents[2] / "src"
 COMMAND = [sys.executable, "-m", "sandbox", "--port", "0", "--smtp-port", "0", "--until-eof", "--data-dir"]
@@ -84,3 +88,35 @@ def test_a_killed_demo_leaves_no_sandbox(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("the sandbox outlived its demo")
+
+
+def test_its_snippets_point_clients_at_it(sandbox: Sandbox) -> None:
+    """The lines of ``payportal sandbox --snippets`` are the console's, and run as they stand: the SDKs reach this sandbox."""
+    command = [sys.executable, "-m", "app.cli", "sandbox", "--snippets", "--port", str(sandbox.port)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=SOURCES).stdout
+    names_and_codes = re.split(r"^# (.+)\n\n", said, flags=re.MULTILINE)[1:]
+    parts = {name: code.strip() for name, code in zip(names_and_codes[::2], names_and_codes[1::2], strict=True)}
+    shown = html.unescape(sandbox.http.get("/").text)
+    assert [] == [name for name, code in parts.items() if code not in shown]
+    assert list(parts) == re.findall(r"<summary>(.+)</summary>", shown)
+    script = "\n".join(
+        (
+            "from xero_python.api_client import ApiClient\napi_client = ApiClient()",
+            parts["xero-python"],
+            parts["stripe (Python)"],
+            "print(accounting.base_url, identity.base_url, TokenApi.refresh_token_url, TokenApi.revoke_token_url)",
+            "print(client.v1.balance.retrieve().object, stripe.Balance.retrieve().object)",
+        )
+    )
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, capture_output=True, text=True)
+    api, identity = f"{sandbox.url}/xero/api", f"{sandbox.url}/xero/identity/connect"
+    assert [f"{api}/api.xro/2.0", api, f"{identity}/token", f"{identity}/revocation"] == ran.stdout.split()[:4]
+    assert ["balance", "balance"] == ran.stdout.split()[4:]
+
+
+def test_snippets_for_no_port_are_refused() -> None:
+    """Port 0 would be another one with every start: no client can be pointed at it."""
+    command = [sys.executable, "-m", "sandbox", "--snippets", "--port", "0"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=SOURCES)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "--snippets needs the port" in done.stderr
