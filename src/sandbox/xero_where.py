@@ -93,7 +93,7 @@ class _Parser:
                 return compare is operator.ne
             if wanted_kind == "text":
                 return compare(str(have), wanted)
-            if wanted_kind == "number" and not isinstance(have, Decimal):
+            if isinstance(have, Decimal) != (wanted_kind == "number"):
                 raise bad_query("Operator incompatible with operand types")
             return compare(have, wanted)
 
@@ -129,7 +129,10 @@ def where(text: str | None, fields: Mapping[str, Field]) -> Test:
     """The test a filter means; fields are keyed in lower case. Raises a 400 for anything not optimised."""
     if text is None or not text.strip():
         return lambda _row: True
-    return _Parser(text, fields).parse()
+    try:
+        return _Parser(text, fields).parse()
+    except RecursionError as problem:
+        raise bad_query("The filter is nested too deeply") from problem
 
 
 def order(rows: list[Obj], text: str | None, fields: Mapping[str, Field], default: Callable[[Obj], Any]) -> list[Obj]:

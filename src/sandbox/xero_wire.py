@@ -18,6 +18,7 @@ import msgspec
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _CENT = Decimal("0.01")
 LARGEST = Decimal(10) ** 12
+SMALLEST_RATE = Decimal("0.000001")
 _DATE = re.compile(r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$")
 _IRREGULAR = {
     "Addresses": "Address",
@@ -40,6 +41,17 @@ def cents(value: Any) -> int:
     if not number.is_finite() or isinstance(value, bool) or abs(number) >= LARGEST:
         raise ValueError(f"not a number: {value!r}")
     return int((number * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def read_rate(value: Any) -> Decimal:
+    """A CurrencyRate: how much of the document's currency one of the base currency is worth; raises ValueError."""
+    try:
+        rate = Decimal(str(value))
+    except InvalidOperation as problem:
+        raise ValueError(f"not a number: {value!r}") from problem
+    if not rate.is_finite() or not SMALLEST_RATE <= rate < LARGEST:
+        raise ValueError(f"no rate: {value!r}")
+    return rate
 
 
 def money(amount: int) -> Decimal:
@@ -85,13 +97,19 @@ def read_day(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"not a date: {value!r}")
     if match := _DATE.match(value):
-        return datetime.fromtimestamp(int(match[1]) / 1000, UTC).date().isoformat()
+        try:
+            return datetime.fromtimestamp(int(match[1]) / 1000, UTC).date().isoformat()
+        except OverflowError as problem:
+            raise ValueError("beyond every calendar") from problem
     return date.fromisoformat(value[:10]).isoformat()
 
 
 def read_json(body: bytes) -> Any:
     """The request's JSON with exact decimals; raises ValueError."""
-    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError as problem:
+        raise ValueError("nested too deeply") from problem
 
 
 def _refuse_constant(name: str) -> Any:

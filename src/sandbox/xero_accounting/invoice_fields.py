@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sandbox.store import Obj
 from sandbox.xero_accounting.invoices import unit_places
 from sandbox.xero_call import Call
 from sandbox.xero_lines import LineProblem, read_line, totals
-from sandbox.xero_wire import LARGEST, cents, read_day
+from sandbox.xero_wire import cents, read_day, read_rate
 
 LONGEST_TEXT = 255
 
@@ -107,13 +107,9 @@ def _day(value: Any, name: str) -> str:
 
 def _rate(value: Any) -> str:
     try:
-        rate = Decimal(str(value))
-        fits = 0 < rate < LARGEST
-    except InvalidOperation as problem:
-        raise Refusal("CurrencyRate is not a number") from problem
-    if not fits:
-        raise Refusal("CurrencyRate must be greater than zero")
-    return str(rate)
+        return str(read_rate(value))
+    except ValueError as problem:
+        raise Refusal("CurrencyRate must be greater than zero") from problem
 
 
 def _check_currency(call: Call, code: str) -> None:

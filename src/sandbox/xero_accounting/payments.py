@@ -6,7 +6,7 @@ authorised document and an open period. Wordings marked * are unverified at the 
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from litestar import get, post, put
@@ -18,10 +18,9 @@ from sandbox.xero_accounting.queries import modified_since, page, searchable
 from sandbox.xero_call import Call, elements_of
 from sandbox.xero_refusals import Answer, Web, invalid, not_found, shown
 from sandbox.xero_where import Field, order, where
-from sandbox.xero_wire import LARGEST, ZERO_ID, cents, read_day
+from sandbox.xero_wire import ZERO_ID, cents, read_day, read_rate
 
 SCOPE = "accounting.payments"
-SMALLEST_RATE = Decimal("0.000001")
 EXCEEDS = "Payment amount exceeds the amount outstanding on this document"
 NOT_AUTHORISED = "Payments can only be made against Authorised documents"
 NO_ACCOUNT = "Account could not be found"
@@ -157,24 +156,19 @@ def _conversion(
     if bank_currency not in (base, currency):
         errors.append("The bank account's currency must be that of the document or the base currency")  # *
         return "1", amount
-    if currency in (base, bank_currency):
-        return target["rate"] if currency != base else "1", amount
-    if wire.get("BankAmount") is not None:
+    if currency == base:
+        return "1", amount
+    if currency != bank_currency and wire.get("BankAmount") is not None:
         bank_amount = _amount(wire["BankAmount"], "BankAmount", errors)
         return (str(Decimal(amount) / bank_amount) if bank_amount else "1"), bank_amount
-    rate = _rate(wire.get("CurrencyRate") or target["rate"])
-    if rate is None:
+    try:
+        rate = read_rate(wire["CurrencyRate"] if wire.get("CurrencyRate") is not None else target["rate"])
+    except ValueError:
         errors.append("CurrencyRate must be greater than zero")  # *
         return "1", amount
+    if currency == bank_currency:
+        return str(rate), amount
     return str(rate), int((amount / rate).quantize(Decimal(1), ROUND_HALF_UP))
-
-
-def _rate(given: Any) -> Decimal | None:
-    try:
-        rate = Decimal(str(given))
-        return rate if SMALLEST_RATE <= rate < LARGEST else None
-    except InvalidOperation:
-        return None
 
 
 def _type(kind: str, target: Obj) -> str:
