@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from app.books import ledger, payments, writeback
-from app.core import db
+from app.books import access, ledger, payments, writeback
+from app.books.writeback.beside import write_beside
+from app.books.writeback.rows import Fenced, load
+from app.books.writeback.verdict import Verdicts
+from app.core import db, work
+from app.core.clock import now
 from app.core.errors import NotFound, Refused
 from app.merchants import troubles
 from tests.rooms.till import Row, Till
@@ -141,6 +145,24 @@ async def test_a_refund_of_both_parts_that_fails_takes_nothing_back(till: Till):
     await till.hear()
     assert [] == await writeback.attention(till.merchant_id)
     assert 2500 in [one["amount"] for one in await till.in_xero(payment["invoice"])]
+    assert [] == await ledger.invariants()
+
+
+async def test_a_refund_while_the_overpayment_is_looked_for(till: Till):
+    """What a refund makes smaller while a turn looks in Xero is not sent as it was, and then recorded as it is."""
+    payment = await overpaid(till, "75.00")
+    await writeback.overpay(till.clients, till.merchant_id, (await till.write_back(payment))["id"])
+    claim = await work.claim("write_back", (await till.write_back(payment, "overpayment"))["id"], 30)
+    assert claim is not None
+    held = await load([claim])
+    await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"], "amount": 500})
+    await payments.settle(till.clients, till.account, payment["stripe_payment_intent_id"])
+    async with access.tenant(till.clients, till.connection_id, "writeback") as tenant:
+        with pytest.raises(Fenced):
+            await write_beside(tenant, held, Verdicts())
+    await work.come_back(claim, now(), "", counts=False)
+    await till.work()
+    assert [1000] == [one["total"] for one in await as_credit(till)]
     assert [] == await ledger.invariants()
 
 

@@ -10,13 +10,11 @@ from app.books.writeback import outcome
 from app.books.writeback.classify import parked_by, refusal, surely_not_taken
 from app.books.writeback.guard import guarded
 from app.books.writeback.keys import key_for
-from app.books.writeback.rows import Item, move
+from app.books.writeback.rows import Item, set_off
 from app.books.writeback.search import beside
 from app.books.writeback.verdict import Verdicts, absent
 from app.clients.xero import Tenant
 from app.clients.xero_wire import Answered
-from app.core import db
-from app.core.clock import now
 from app.core.errors import Upstream
 from app.core.work import Postpone
 
@@ -38,10 +36,8 @@ async def _put(tenant: Tenant, items: Sequence[Item], key: str) -> list[Answered
 
 
 async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
-    key, sent_at = key_for(items), now()
-    async with db.transaction():
-        for item in items:
-            await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
+    key = key_for(items)
+    await set_off(items, key)
     try:
         with guarded(tenant, items):
             answers = await _put(tenant, items, key)

@@ -7,13 +7,12 @@ from app.books.writeback import outcome
 from app.books.writeback.classify import invoice_problem, parked_by, refusal, surely_not_taken
 from app.books.writeback.guard import guarded
 from app.books.writeback.keys import key_for
-from app.books.writeback.rows import Fenced, Item, move
+from app.books.writeback.rows import Item, set_off
 from app.books.writeback.search import Seen, look
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Verdicts, absent
 from app.clients.xero import Tenant
 from app.clients.xero_wire import PaymentAnswer
-from app.core import db
 from app.core.clock import from_now, now
 from app.core.errors import Upstream
 from app.core.faultpoint import faultpoint
@@ -51,12 +50,8 @@ async def _payable(items: list[Item], seen: Seen, verdicts: Verdicts) -> list[It
 
 async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
     body = b'{"Payments":[' + b",".join(str(item.row["request"]).encode() for item in items) + b"]}"
-    key, sent_at = key_for(items), now()
-    async with db.transaction():
-        for item in items:
-            row = await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
-            if row["request_sha256"] != item.row["request_sha256"]:
-                raise Fenced  # a refund changed the amount after we had read it
+    key = key_for(items)
+    await set_off(items, key)
     faultpoint("K12")
     try:
         with guarded(tenant, items):

@@ -13,7 +13,7 @@ import structlog
 from app.books.machines import WRITE_BACK
 from app.books.writeback.timing import LARGEST_BATCH, TIMING
 from app.core import db
-from app.core.clock import from_now
+from app.core.clock import from_now, now
 from app.core.money import Money
 from app.core.work import Claim, Postpone
 
@@ -129,6 +129,19 @@ async def move(item: Item, target: str, **also: object) -> Row:
     if row is None:
         raise Fenced
     return row
+
+
+async def set_off(items: Sequence[Item], key: str) -> None:
+    """Commit that these are being sent, before the first byte leaves.
+
+    Raises Fenced when a refund changed an amount since it was read: then the bytes at hand are not what is meant any more.
+    """
+    sent_at = now()
+    async with db.transaction():
+        for item in items:
+            row = await move(item, "sending", sent_at=sent_at, idempotency_key=key, absent_at=None)
+            if row["request_sha256"] != item.row["request_sha256"]:
+                raise Fenced
 
 
 def _worked(target: str) -> list[str]:
