@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import httpx
+
 from app.books import accounts, connections, grants, invoices, refunds, writeback
 from app.core import db
 from app.core.errors import Refused, Upstream
@@ -135,15 +137,17 @@ async def _choose(story: Story) -> None:
 
 async def signs_in_again(story: Story) -> None:
     """The merchant consents at Xero once more: a lost connection comes back."""
-    with suppress(Upstream):
-        tokens = await story.house.till._consent()
-        await through_web(story, "merchant reconnects", _revive(story, tokens))
+    await through_web(story, "merchant reconnects", _consent(story))
 
 
-async def _revive(story: Story, tokens: Any) -> None:
-    till = story.house.till
-    await grants.store_grant(story.house.web, till.user_id, str(till.user_id), tokens)
-    await connections.revive(story.house.web, till.user_id)
+async def _consent(story: Story) -> None:
+    till, clients = story.house.till, story.house.web
+    try:
+        tokens = await till._consent()
+    except (AssertionError, KeyError, httpx.HTTPError):  # the browser shows no page to agree on: Xero is away
+        return
+    await grants.store_grant(clients, till.user_id, str(till.user_id), tokens)
+    await connections.revive(clients, till.user_id)
 
 
 # ---- the merchant and the bookkeeper in Xero
