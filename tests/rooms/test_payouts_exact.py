@@ -277,3 +277,15 @@ async def test_fees_of_a_payout_are_booked_at_once(shelf: Shelf):
         f'"Stripe fees of payout {payout["stripe_payout_id"]}","Quantity":1,"UnitAmount":1.52,"AccountCode":"404"}}],'
         f'"BankAccount":{{"AccountID":"payments-account"}},"Date":"2026-03-04","Reference":"{row["reference"]}"}}'
     ) == row["request"]
+
+
+async def test_what_stripe_charges_for_no_payment_in_particular_is_booked_with_them(shelf: Shelf):
+    """All that Stripe itself charges beside payments is in the one entry of the payout; what others charge is not."""
+    await shelf.choose("payments", "GBP")
+    await shelf.choose("fees", code="404")
+    await db.fetch("UPDATE account_choice SET by_payout = true WHERE kind = 'fees'")
+    payout = await shelf.payout(11_000)
+    charged = ("stripe_fee", "stripe_fx_fee", "tax_fee", "payment_network_cost", "application_fee")
+    await payouts._explain(payout, [line(kind, -(10**at)) for at, kind in enumerate(charged)])
+    row_id = await intents.intend_fees(payout, shelf.connection)
+    assert 1111 == await db.fetch_value("SELECT amount_minor FROM write_back WHERE id = $1", row_id)

@@ -38,7 +38,8 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 _FEES = """
 SELECT COALESCE(sum(CASE WHEN l.payment IS NULL THEN -l.net_minor ELSE l.fee_minor END), 0)::bigint
 FROM payout_line l LEFT JOIN payment p ON p.id = l.payment
-WHERE l.payout = $1 AND (p.connection = $2 OR (l.payment IS NULL AND l.kind IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee')))
+WHERE l.payout = $1 AND (p.connection = $2
+  OR (l.payment IS NULL AND l.kind IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee', 'payment_network_cost')))
   AND NOT EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'fee' AND l.kind IN ('charge', 'payment'))
 """
 _INSERT = """
