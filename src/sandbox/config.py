@@ -90,6 +90,7 @@ class XeroApp(msgspec.Struct, forbid_unknown_fields=True):
     client_id: str = "SANDBOX0XERO0CLIENT0ID0000000001"
     client_secret: str = "sandbox-xero-client-secret"
     app_name: str = "Payportal"
+    collaborators: list[str] = msgspec.field(default_factory=lambda: ["developer@payportal.example"])
     redirect_uris: list[str] = msgspec.field(default_factory=list)
     scopes_allowed: list[str] = msgspec.field(default_factory=lambda: list(GRANULAR_SCOPES))
     client_credentials_scopes: list[str] = msgspec.field(default_factory=lambda: ["app.connections"])

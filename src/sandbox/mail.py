@@ -6,6 +6,7 @@ import asyncio
 from email import message_from_bytes
 from email.message import MIMEPart
 from email.policy import default as policy
+from email.utils import parseaddr
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -15,7 +16,7 @@ from sandbox.store import Obj, Store
 
 
 class Mail:
-    """``rows`` lists the stored mails, oldest first; ``take`` stores one (also used by the sandbox's own senders)."""
+    """``rows`` lists the stored mails, oldest first; ``take`` stores what arrived, ``write`` one of the sandbox's own."""
 
     def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
         self._store, self._clock, self._ids = store, clock, ids
@@ -31,19 +32,24 @@ class Mail:
     def take(self, sender: str, recipients: list[str], raw: bytes) -> Obj:
         """Store a mail as received."""
         message = message_from_bytes(raw, policy=policy)
-        text, html = message.get_body(("plain",)), message.get_body(("html",))
-        id = self._ids.uuid()
         row = {
-            "id": id,
-            "at": self._clock.timestamp(),
-            "from": sender,
-            "to": recipients,
             "subject": str(message["subject"] or ""),
             "headers": [[name, str(value)] for name, value in message.items()],
-            "text": _words(text),
-            "html": _words(html),
+            "text": _words(message.get_body(("plain",))),
+            "html": _words(message.get_body(("html",))),
             "attachments": [part.get_filename() or "" for part in message.iter_attachments()],
         }
+        return self._keep(sender, recipients, row)
+
+    def write(self, sender: str, recipients: list[str], subject: str, text: str) -> Obj:
+        """A platform's own mail. It takes no way through MIME, which refuses some of what people type as their address."""
+        headers = [["From", sender], ["To", ", ".join(recipients)], ["Subject", subject]]
+        row = {"subject": subject, "headers": headers, "text": text, "html": "", "attachments": []}
+        return self._keep(parseaddr(sender)[1], recipients, row)
+
+    def _keep(self, sender: str, recipients: list[str], row: Obj) -> Obj:
+        id = self._ids.uuid()
+        row = {"id": id, "at": self._clock.timestamp(), "from": sender, "to": recipients, **row}
         return self._store.put("_mail", id, row)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802

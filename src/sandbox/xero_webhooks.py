@@ -23,6 +23,7 @@ RETRY_SECONDS = [0.0, *[900.0] * 96]
 TIMEOUT_SECONDS = 5.0
 KEPT_SECONDS = 31 * 24 * 3600
 LARGEST_BATCH = 100
+SENDER = "noreply@developer.xero.example"
 _PATHS = {
     "INVOICE": "Invoices",
     "CONTACT": "Contacts",
@@ -38,7 +39,7 @@ def signature(key: str, body: bytes) -> str:
 
 
 class XeroWebhooks:
-    """``note`` what happened; the rest follows from the subscription's state: none, checking, ok or disabled."""
+    """``note`` what happened; the rest follows from the subscription's state: none, checking, ok, failed or disabled."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -156,7 +157,10 @@ class XeroWebhooks:
     def _attempted(self, row: Obj, answer: Answer) -> None:
         if row["state"] != "failed" or len(row["attempts"]) <= len(RETRY_SECONDS):
             return
+        if self.state()["state"] == "disabled":  # by another delivery whose last attempt ended with this one
+            return
         self._set(state="disabled", problem=answer.error or f"status {answer.status}")
+        self._tell_collaborators()
         # A disabled subscription tries nothing more: what still waits is held with it, in the order it happened.
         for one in self._world.webhooks.rows("xero"):
             if one is row or one["state"] == "pending":
@@ -164,6 +168,16 @@ class XeroWebhooks:
                 self._world.store.put("_delivery", one["id"], one)
                 for event in json.loads(one["body"])["events"]:
                     self._world.store.put("xero.held", self._world.ids.uuid(), event)
+
+    def _tell_collaborators(self) -> None:
+        app, state = self._world.config.xero, self.state()
+        text = (
+            f"We could not deliver to {app.webhook_url} for 24 hours ({state['problem']}), so its webhooks are disabled.\n"
+            "Events are kept for 31 days. Send an intent to receive to enable the webhooks again.\n"
+        )
+        if app.collaborators:
+            subject = f"Webhooks for {app.app_name} have been disabled"
+            self._world.mail.write(SENDER, app.collaborators, subject, text)
 
     def _set(self, **values: object) -> None:
         self._world.store.put("xero.subscription", "app", {**self.state(), **values})

@@ -107,9 +107,12 @@ def read_day(value: Any) -> str:
 def read_json(body: bytes) -> Any:
     """The request's JSON with exact decimals; raises ValueError."""
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except RecursionError as problem:
         raise ValueError("nested too deeply") from problem
+    if b"\\ud" in body.lower():  # half a pair is text that nothing could ever write down again
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

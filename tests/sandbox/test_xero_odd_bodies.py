@@ -73,7 +73,20 @@ def good_body_of(person: Person) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b"null", b'"x"', b"{", b"<Payments/>", b'{"Payments":{}}', b"[[1]]", b"[" * 50_000]
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        b'"x"',
+        b"{",
+        b"<Payments/>",
+        b'{"Payments":{}}',
+        b"[[1]]",
+        b"[" * 50_000,
+        b'{"Payments":["\\uD800"]}',
+    ],
 )
 def test_odd_bodies_are_refused_politely(hannah: Person, body: bytes) -> None:
     """A body that holds no element is a 400 everywhere."""
@@ -108,3 +121,13 @@ def test_odd_queries_are_refused_politely(hannah: Person) -> None:
                 assert answer.status_code < 500, f"{path} {name}={text}: {answer.text[:200]}"
     for odd in (json.dumps(ODD), "x" * 5000):
         assert hannah.api("GET", f"/Invoices/{odd[:100].replace('/', '')}").status_code in (400, 404)
+
+
+def test_odd_addresses_are_mailed_to(hannah: Person) -> None:
+    """What people type as a contact's e-mail address breaks no mail of Xero's own."""
+    contact = hannah.invoice("INV-2041")["Contact"]["ContactID"]
+    for odd in ("a\r\nBcc: b@c.example", "=?utf-8?q?", "Anneke <a@b.example", "\u00fc@b.example", "\ud800"):
+        body = {"ContactID": contact, "EmailAddress": odd}
+        assert hannah.api("POST", "/Contacts", body).status_code in (200, 400)
+        assert hannah.api("POST", "/Invoices/INV-2041/Email").status_code == 204, odd
+    assert len(hannah.sandbox.control("GET", "/_mail")) == 5

@@ -138,6 +138,23 @@ def test_a_disabled_subscription_keeps_everything_in_order(subscribed: Person, r
     assert ids == [event["resourceId"] for event in events(receiver)]
 
 
+def test_collaborators_are_mailed_when_it_is_disabled(subscribed: Person, receiver: Receiver) -> None:
+    """One mail to everybody who works on the app, though several deliveries ran out; it stands among the mails."""
+    sandbox = subscribed.sandbox
+    sandbox.config(collaborators=["ines@payportal.example", "tom@payportal.example"])
+    receiver.answer = lambda _one: (500, b"", {})
+    change(subscribed)
+    change(subscribed, "INV-2047")
+    sandbox.control("POST", "/_clock", {"advance": 23 * 3600})
+    assert sandbox.control("GET", "/_mail") == []
+    sandbox.control("POST", "/_clock", {"advance": 2 * 3600})
+    (mail,) = sandbox.control("GET", "/_mail")
+    assert mail["to"] == ["ines@payportal.example", "tom@payportal.example"]
+    assert "Webhooks for Payportal have been disabled" == mail["subject"]
+    assert receiver.url in mail["text"]
+    assert "status 500" in mail["text"]
+
+
 def test_events_are_forgotten_after_31_days(subscribed: Person, receiver: Receiver) -> None:
     """What happened longer ago than that is not in the replay."""
     receiver.answer = lambda _one: (500, b"", {})

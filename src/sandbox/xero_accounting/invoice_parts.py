@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage
-
 from litestar import Response, get, post
 from litestar.types import ControllerRouterHandler
 
@@ -16,6 +14,7 @@ from sandbox.xero_refusals import Answer, Web, not_found, refuse
 
 EMAILS_PER_DAY = {"DEMO": 0, "TRIAL": 20}
 EMAILS_PAYING = 1_000
+SENDER = "messaging-service@post.xero.example"
 
 
 def online_address(kit: Kit, row: Obj) -> str:
@@ -61,13 +60,10 @@ def _count_email(call: Call) -> None:
 
 
 def _send_mail(kit: Kit, call: Call, row: Obj, contact: Obj, recipients: list[str]) -> None:
-    message = EmailMessage()
-    message["From"] = f"{call.organisation['name']} <messaging-service@post.xero.example>"
-    message["To"] = ", ".join(recipients)
-    message["Subject"] = f"Invoice {row['number']} from {call.organisation['name']}"
+    name = call.organisation["name"]
     greeting = f"Hi {contact['first'] or contact['name']},\n\nHere is invoice {row['number']}.\n\n"
-    message.set_content(f"{greeting}View it online: {online_address(kit, row)}\n")
-    call.world.mail.take("messaging-service@post.xero.example", recipients, message.as_bytes())
+    text = f"{greeting}View it online: {online_address(kit, row)}\n"
+    call.world.mail.write(f"{name} <{SENDER}>", recipients, f"Invoice {row['number']} from {name}", text)
 
 
 def routes(kit: Kit) -> list[ControllerRouterHandler]:
