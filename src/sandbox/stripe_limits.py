@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 import msgspec
 from litestar.types import HTTPScope
@@ -95,7 +96,8 @@ class Locks:
     """One change of an object at a time: whoever waits too long for another is refused with ``lock_timeout``."""
 
     def __init__(self) -> None:
-        self._held: dict[str, asyncio.Lock] = {}
+        # A lock lives as long as somebody holds it or waits for it: dropped earlier, a newcomer would pass by who waits.
+        self._held: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def on(self, name: str | None, patience: float) -> AsyncIterator[None]:
@@ -112,5 +114,3 @@ class Locks:
             yield
         finally:
             lock.release()
-            if not lock.locked():
-                self._held.pop(name, None)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import stripe
 
+from sandbox.stripe_limits import Locks
 from tests.sandbox.stripe_people import SECRET, Platform, account_params, session_params
 
 
@@ -102,6 +103,25 @@ async def test_whoever_waits_long_enough_gets_the_lock(platform: Platform) -> No
     options: Any = {"stripe_account": account}
     calls = [platform.client.v1.refunds.create_async({"charge": charge.id, "amount": 100}, options) for _ in range(2)]
     assert 200 == sum(refund.amount for refund in await asyncio.gather(*calls))
+
+
+async def test_a_newcomer_does_not_pass_by_who_waits() -> None:
+    """The lock goes from its holder to who waits for it, and nobody else holds it meanwhile."""
+    locks, inside = Locks(), 0
+
+    async def change() -> None:
+        nonlocal inside
+        async with locks.on("ch_1", 10):
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0)
+            inside -= 1
+
+    async def one_after_the_other() -> None:
+        for _ in range(3):
+            await change()
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(3)))
 
 
 def test_a_v2_replay_makes_nothing_and_shows_what_is(platform: Platform) -> None:
