@@ -212,7 +212,7 @@ class _Ask(msgspec.Struct):
 def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body) if body else {}
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, RecursionError) as problem:
         raise StripeError(400, f"Invalid JSON: {problem}") from problem
 
 

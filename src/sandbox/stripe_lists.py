@@ -3,6 +3,7 @@
 v1 lists answer ``{object: "list", data, has_more, url}``; v2 lists ``{data, next_page_url, previous_page_url}``.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -71,7 +72,10 @@ def _place(rows: list[Obj], cursor: str, param: str, kind: str) -> int:
 
 def page_v2(rows: list[Obj], params: Obj, path: str, show: Callable[[Obj], Obj]) -> Obj:
     """One page of a v2 list, newest first; ``page`` in the next URL is the number of rows to skip."""
-    size, start = min(limit(params), 20 if "limit" not in params else 100), int(params.get("page") or 0)
+    page = str(params.get("page") or "0")
+    if not re.fullmatch(r"[0-9]{1,9}", page):
+        raise stripe_errors.invalid("page", f"Invalid page token: {page}")
+    size, start = min(limit(params), 20 if "limit" not in params else 100), int(page)
     part = rows[::-1][start : start + size]
 
     def link(skip: int) -> str:

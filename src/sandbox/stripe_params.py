@@ -17,7 +17,7 @@ _DATA = resources.files("sandbox") / "stripe_data"
 SCHEMAS: dict[str, dict[str, Any]] = json.loads((_DATA / "params.json").read_text())
 _EVENTS: dict[str, list[str]] = json.loads((_DATA / "event_types.json").read_text())
 SNAPSHOT_EVENTS, THIN_EVENTS = frozenset(_EVENTS["snapshot_event_types"]), frozenset(_EVENTS["thin_event_types"])
-_INTEGER, _NUMBER = re.compile(r"-?\d+"), re.compile(r"-?\d+(\.\d+)?")
+_INTEGER, _NUMBER = re.compile(r"-?\d{1,18}"), re.compile(r"-?\d{1,18}(\.\d{1,20})?")
 
 
 def read(operation: str, given: dict[str, Any], *, text: bool) -> dict[str, Any]:

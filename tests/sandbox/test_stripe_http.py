@@ -231,3 +231,25 @@ async def test_lists_are_newest_first_with_cursors(platform: Platform) -> None:
 def test_impossible_pages_are_refused(platform: Platform, query: dict[str, str]) -> None:
     """Limits outside 1 to 100 and unknown cursors are 400."""
     assert 400 == platform.raw("GET", "/v1/checkout/sessions", platform.account(), params=query).status_code
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/charges", "/v1/balance_transactions"])
+@pytest.mark.parametrize("field", ["limit", "created[gte]"])
+@pytest.mark.parametrize("digits", [20, 5000])
+def test_numbers_beyond_all_measure_are_refused(platform: Platform, path: str, field: str, digits: int) -> None:
+    """An integer no computer's word holds is a 400, not a crash."""
+    answer = platform.raw("GET", path, platform.account(), params={field: "9" * digits})
+    assert (400, "invalid_request_error") == (answer.status_code, answer.json()["error"]["type"])
+
+
+@pytest.mark.parametrize("body", [b"[" * 50_000, b'{"a":' * 50_000, b'{"display_name": "\\ud800"}', b"{"])
+def test_json_nobody_can_read_is_refused(platform: Platform, body: bytes) -> None:
+    """Nested beyond reading, half a character, half an object: each is a 400 of v2's own."""
+    answer = platform.raw("POST", "/v2/core/accounts", content=body, headers={"content-type": "application/json"})
+    assert 400 == answer.status_code
+
+
+@pytest.mark.parametrize("page", ["x", "-1", "9" * 5000])
+def test_made_up_page_tokens_are_refused(platform: Platform, page: str) -> None:
+    """A page of a v2 list is asked for with the token of the page before, and nothing else."""
+    assert 400 == platform.raw("GET", "/v2/core/accounts", params={"page": page}).status_code
