@@ -20,6 +20,8 @@ _CENT = Decimal("0.01")
 LARGEST = Decimal(10) ** 12
 SMALLEST_RATE = Decimal("0.000001")
 _DATE = re.compile(r"^/Date\((-?\d+)(?:[+-]\d{4})?\)/$")
+# XML 1.0 has no way to write these.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _IRREGULAR = {
     "Addresses": "Address",
     "Currencies": "Currency",
@@ -141,4 +143,4 @@ def _element(name: str, value: Any) -> str:
         return f"<{name}>{str(value).lower()}</{name}>"
     if isinstance(value, str) and (match := _DATE.match(value)):
         value = datetime.fromtimestamp(int(match[1]) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    return f"<{name}>{escape(str(value))}</{name}>"
+    return f"<{name}>{escape(_NOT_XML.sub('', str(value)))}</{name}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import pytest
 
@@ -131,3 +132,11 @@ def test_odd_addresses_are_mailed_to(hannah: Person) -> None:
         assert hannah.api("POST", "/Contacts", body).status_code in (200, 400)
         assert hannah.api("POST", "/Invoices/INV-2041/Email").status_code == 204, odd
     assert len(hannah.sandbox.control("GET", "/_mail")) == 5
+
+
+def test_odd_text_leaves_the_xml_well_formed(hannah: Person) -> None:
+    """Characters XML cannot write are left out of an answer in XML; the rest stays."""
+    contact = hannah.invoice("INV-2041")["Contact"]["ContactID"]
+    hannah.api("POST", "/Contacts", {"ContactID": contact, "Name": "A\x0b & \ufffe<B>"})
+    answer = hannah.api("GET", f"/Contacts/{contact}", headers={"accept": "application/xml"})
+    assert "A & <B>" in [element.text for element in fromstring(answer.content).iter("Name")]
