@@ -21,16 +21,20 @@ async def run(options: Options) -> None:
     """Open the ports and the store, then serve; raises OSError when a port is taken."""
     sock = listen(options.host, options.port)
     port = sock.getsockname()[1]
+    own = {"xero": options.xero_port, "stripe": options.stripe_port}
+    roots = {name: listen(options.host, wanted) for name, wanted in own.items() if wanted is not None}
     options.data_dir.mkdir(parents=True, exist_ok=True)
     world = World(Store(options.data_dir / "sandbox.sqlite"), options.url(port))
     app = create_app(world)
     smtp = await world.mail.listen(options.host, options.smtp_port)
     smtp_port = smtp.sockets[0].getsockname()[1]
     print(f"mail smtp://localhost:{smtp_port}", flush=True)
+    for name, root in roots.items():
+        print(f"{name} http://localhost:{root.getsockname()[1]}", flush=True)
     if options.until_eof:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
-        await serve(app, sock, f"ready {world.base_url}")
+        await serve(app, [sock, *roots.values()], f"ready {world.base_url}")
     finally:
         smtp.close()
 

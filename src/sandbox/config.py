@@ -31,11 +31,14 @@ GRANULAR_SCOPES = (
 class Options(msgspec.Struct, frozen=True):
     """Start-up options; ``port`` and ``smtp_port`` 0 mean a free one is picked, ``until_eof`` ends it with its stdin.
 
+    ``xero_port`` and ``stripe_port`` give that platform an address of its own, for clients that cannot take a path.
     With ``snippets`` nothing is served: the lines for clients of this address are printed.
     """
 
     port: int
     smtp_port: int
+    xero_port: int | None
+    stripe_port: int | None
     data_dir: Path
     host: str
     base_url: str | None
@@ -174,6 +177,10 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="sandbox", description="Xero and Stripe on this machine.")
     parser.add_argument("--port", type=int, default=int(env.get("SANDBOX_PORT", "8100")))
     parser.add_argument("--smtp-port", type=int, default=int(env.get("SANDBOX_SMTP_PORT", "0")))
+    for name in ("xero", "stripe"):
+        parser.add_argument(
+            f"--{name}-port", type=int, help=f"serve {name.title()}'s own paths on a port of its own, too"
+        )
     parser.add_argument("--data-dir", type=Path, default=Path(env.get("SANDBOX_DATA_DIR", ".sandbox")))
     parser.add_argument("--host", default=env.get("SANDBOX_HOST", "127.0.0.1"))
     parser.add_argument("--base-url", default=env.get("SANDBOX_URL"), help="the address others reach this sandbox by")

@@ -69,8 +69,8 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def serve(app: Gate, sock: socket.socket, ready: str) -> None:
-    """Serve until SIGINT or SIGTERM; prints ``ready`` once requests are taken."""
+async def serve(app: Gate, sockets: list[socket.socket], ready: str) -> None:
+    """Serve on each of these until SIGINT or SIGTERM; prints ``ready`` once requests are taken."""
     config = Config(
         app,
         http=Protocol,
@@ -83,4 +83,4 @@ async def serve(app: Gate, sock: socket.socket, ready: str) -> None:
     )
     server = StoppableServer(config)
     server.ready = ready
-    await server.serve(sockets=[sock])
+    await server.serve(sockets=sockets)

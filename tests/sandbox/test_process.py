@@ -67,6 +67,21 @@ def test_it_says_two_lines_and_no_more(process: Process) -> None:
     assert ("", "") == process.communicate(timeout=10)
 
 
+def test_each_platform_may_have_a_port_of_its_own(tmp_path: Path) -> None:
+    """For clients that take no path: each platform's own paths answer at the root of a port that its line names."""
+    command, pipe = [*COMMAND, str(tmp_path), "--xero-port", "0", "--stripe-port", "0"], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=SOURCES) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().split() for _ in range(4)]
+        where = {line[0]: line[-1] for line in lines}
+        assert ["mail", "xero", "stripe", "ready"] == [line[0] for line in lines]
+        assert 3 == len({where["xero"], where["stripe"], where["ready"]})
+        assert 401 == httpx.get(f"{where['stripe']}/v1/balance").status_code
+        assert 401 == httpx.get(f"{where['xero']}/api.xro/2.0/Organisation").status_code
+        assert 200 == httpx.get(f"{where['xero']}/.well-known/openid-configuration").status_code
+        process.terminate()
+
+
 def test_a_killed_demo_leaves_no_sandbox(tmp_path: Path) -> None:
     """After SIGKILL of the demo its sandbox is gone within seconds, and its port is free."""
     script = (
