@@ -48,7 +48,9 @@ async def converge(payment: Row, told: Told) -> Row:
         payment = await follow_disputes(payment, told.disputes)
         return await _settle(payment, told.charge)
     if told.intent.status in {"requires_payment_method", "canceled"}:
-        return await _fail(payment, told.intent)
+        return await _settle(
+            await _fail(payment, told), told.charge
+        )  # what came and went cost its fee, heard of or not
     return payment
 
 
@@ -151,9 +153,9 @@ async def _settle(payment: Row, charge: ChargeView | None) -> Row:
     return await reread(payment)
 
 
-async def _fail(payment: Row, intent: IntentView) -> Row:
+async def _fail(payment: Row, told: Told) -> Row:
     """A slow payment did not come, or the bank took it back after all."""
-    why = intent.last_error or "The bank refused the payment."
+    why = told.intent.last_error or "The bank refused the payment."
     came = payment["state"] != "processing"
     if not await states.move(PAYMENT, payment["id"], "failed", changed_at=now(), failure=why):
         return payment
@@ -162,6 +164,9 @@ async def _fail(payment: Row, intent: IntentView) -> Row:
     if came:
         await ledger.bounced(payment)
         await follow(payment)
+    elif told.charge and told.charge.balance:  # it came and went before we heard of either
+        await ledger.received(payment)
+        await ledger.bounced(payment)
     title = "The bank took the payment back" if came else "The payment did not arrive"
     await tell(payment, "attention" if came else "declined", title, why)
     return payment

@@ -185,6 +185,8 @@ class Stripe:
         asked, found = {**params, "limit": 100}, []
         while True:
             page = await _do(method, asked, account=account)
+            if not isinstance(page.get("data"), list) or not isinstance(page.get("has_more"), bool):
+                raise Upstream("Stripe’s answer is no list.", code="unreadable")
             found += page["data"]
             if most is not None and len(found) > most:
                 raise Upstream(f"Stripe lists more than {most}.", permanent=True, code="too_many")
