@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.books import ledger, stripe_events
+from app.books import ledger, payments, stripe_check, stripe_events
 from app.core import db
 from app.core.broker import Sweep
 from app.core.work import Lane
@@ -125,3 +125,21 @@ async def test_every_order_of_a_life_ends_alike(till: Till, story: str):
         assert expected == found, [event["type"] for _, event in order]
         assert [] == await ledger.invariants()
     assert (1, True) == (expected["payments"], expected["over"])
+
+
+async def test_a_debit_that_came_and_went_unheard_agrees_with_stripe(till: Till):
+    """Money that arrived and bounced before we heard of either costs its fee, and the nightly comparison agrees."""
+    attempt = await till.attempt(await till.invoice())
+    await till.pay(attempt, card=None, bank="00012345")
+    charge = (await till.truth())["stripe"]["charges"][-1]["id"]
+    await till.control("/_stripe/debits", {"charge": charge, "outcome": "succeed"})
+    await till.control("/_clock", {"advance": 5})
+    await till.control("/_stripe/debits", {"charge": charge, "outcome": "fail_late"})
+    await payments.settle_session(till.clients, till.account, attempt["stripe_session_id"])
+    payment = await till.row("SELECT * FROM payment")
+    assert payment["state"] == "failed"
+    assert payment["fee_minor"] > 0
+    balances = await ledger.balances(payment["id"])
+    assert -payment["fee_minor"] == balances["stripe_clearing", "GBP"]
+    assert [] == await ledger.invariants()
+    assert await stripe_check._agrees(till.clients, payment)

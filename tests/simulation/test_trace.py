@@ -1,9 +1,11 @@
 """What makes a finding worth having: it can be lived again, and what should be found is found."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from tests.faults import safeguards
 from tests.simulation.life import Outcome
 from tests.simulation.running import live_all
 
@@ -22,3 +24,11 @@ def test_the_same_seed_is_the_same_life(new_database: Callable[[], str]):
     assert first[0].trace == first[2].trace == again[1].trace
     assert first[1].trace == again[0].trace
     assert first[0].trace != first[1].trace
+
+
+@pytest.mark.timeout(300)
+def test_a_life_without_the_search_is_found_out(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch):
+    """With the search before sending switched off, a seed whose answer gets lost ends with a payment twice in Xero."""
+    asyncio.run(safeguards.no_search(None, monkeypatch))  # type: ignore[arg-type]  # it asks nothing of a till
+    (life,) = _lived(new_database(), [29])
+    assert any(line.startswith("2 in Xero") for line in life.found), life.found
