@@ -206,6 +206,8 @@ async def test_authorize_url(server: Identity, identity: XeroIdentity) -> None:
         (200, "{}", "unreadable", False),
         (200, "[1]", "unreadable", False),
         (200, '{"access_token":"a","expires_in":"soon"}', "unreadable", False),
+        (200, '{"access_token":null,"refresh_token":null,"expires_in":null}', "unreadable", False),
+        (200, '{"access_token":"a","refresh_token":null,"expires_in":1800}', "unreadable", False),
     ],
 )
 async def test_refused_tokens(

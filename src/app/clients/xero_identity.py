@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 
 LEEWAY = 60
 _KEYS_AGAIN = 300.0
+_UNREADABLE = "Xero's token answer could not be read."
 
 
 class BadIdentity(PayportalError):
@@ -114,7 +115,10 @@ class XeroIdentity:
 
         Raises Upstream: invalid_grant (permanent), or anything else to be tried again with the same token.
         """
-        return await self._token("refresh_token", refresh_token=refresh_token, withhold_token=True)
+        tokens = await self._token("refresh_token", refresh_token=refresh_token, withhold_token=True)
+        if not tokens.refresh_token:  # saved, it would cut the merchant off; the old one is good for half an hour
+            raise Upstream(_UNREADABLE, code="unreadable", unknown=True)
+        return tokens
 
     async def revoke(self, refresh_token: str) -> None:
         """Give the grant back. Removes ALL of the user's connections to us: only with the last one."""
@@ -195,8 +199,12 @@ class XeroIdentity:
             raise _refused(error.response) from error
         except httpx.HTTPError as error:
             raise _no_answer(error) from error
-        except ValueError as error:
-            raise Upstream("Xero's token answer could not be read.", code="unreadable", unknown=True) from error
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+        ) as error:  # no JSON, or not the object that Authlib takes for granted
+            raise Upstream(_UNREADABLE, code="unreadable", unknown=True) from error
         finally:
             self._oauth.token = None  # Authlib remembers the last token; it belongs to one user, not to us
         return _token_set(answer)
@@ -213,9 +221,11 @@ def _token_set(answer: dict[str, Any]) -> TokenSet:
     scope = answer.get("scope") or ""
     try:
         lifetime = float(answer.get("expires_in") or 0)
-        access = str(answer["access_token"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise Upstream("Xero's token answer could not be read.", code="unreadable", unknown=True) from error
+    except (ValueError, TypeError) as error:
+        raise Upstream(_UNREADABLE, code="unreadable", unknown=True) from error
+    access = answer.get("access_token")
+    if not isinstance(access, str) or not access:
+        raise Upstream(_UNREADABLE, code="unreadable", unknown=True)
     return TokenSet(
         access_token=access,
         refresh_token=str(answer.get("refresh_token") or ""),
