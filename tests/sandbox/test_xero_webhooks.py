@@ -120,6 +120,8 @@ def test_a_disabled_subscription_keeps_everything_in_order(subscribed: Person, r
     """What was still being retried is held with the rest: nothing more is tried, nothing overtakes in the replay."""
     receiver.answer = lambda _one: (500, b"", {})
     ids = [change(subscribed)]
+    receiver.wait_for(2)  # its day of retries begins with the first try, which comes by itself
+    settle(subscribed.sandbox)
     subscribed.sandbox.control("POST", "/_clock", {"advance": 3600})
     subscribed.refresh()
     ids.append(change(subscribed, "INV-2047"))
@@ -145,6 +147,8 @@ def test_collaborators_are_mailed_when_it_is_disabled(subscribed: Person, receiv
     receiver.answer = lambda _one: (500, b"", {})
     change(subscribed)
     change(subscribed, "INV-2047")
+    receiver.wait_for(2)
+    settle(sandbox)
     sandbox.control("POST", "/_clock", {"advance": 23 * 3600})
     assert sandbox.control("GET", "/_mail") == []
     sandbox.control("POST", "/_clock", {"advance": 2 * 3600})
