@@ -97,10 +97,11 @@ class Clock:
         await self.settle()
         start = self.timestamp()
         target = (set_to.timestamp() if set_to is not None else start) + (advance or 0.0)
-        while (due := self._pop(target)) is not None:
-            if due["at"] > self.timestamp():
-                self._anchor(due["at"], self._rate)
-            await self._perform(due)
+        while (at := self._next_at()) is not None and at <= target:
+            self._anchor(max(at, self.timestamp()), self._rate)
+            # Whoever performs it, the loop or this: time never jumps while something is under way, or what that
+            # schedules relative to now would be as late as the jump was long.
+            await self.settle()
         # What was done on the way took real time: never step back behind it, except when told to go back.
         now = target if target < start else max(target, self.timestamp())
         self._anchor(now, self._rate if rate is None else rate)
@@ -114,21 +115,27 @@ class Clock:
             # Whatever scheduled this action must be on disk before the action is seen by anyone.
             self._store.commit()
             while (due := self._pop(self.timestamp())) is not None:
-                task = asyncio.create_task(self._perform(due))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._start(due)
             try:
                 await asyncio.wait_for(self._wake.wait(), self._nap())
             except TimeoutError:
                 continue
 
     async def settle(self) -> None:
-        """Perform what is due now and wait until every action the loop started has finished."""
+        """Perform what is due now, in order, and wait until every action under way has finished."""
         self._store.commit()
-        while (due := self._pop(self.timestamp())) is not None:
-            await self._perform(due)
-        while self._tasks:
+        while True:
+            while (due := self._pop(self.timestamp())) is not None:
+                await self._start(due)
+            if not self._tasks:
+                return
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, due: Obj) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._perform(due))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _anchor(self, virtual: float, rate: float) -> None:
         self._virtual, self._real, self._rate = virtual, time.time(), rate
@@ -147,10 +154,16 @@ class Clock:
                 return row
         return None
 
+    def _next_at(self) -> float | None:
+        while self._heap and self._store.get("_schedule", self._heap[0][2]) is None:
+            heapq.heappop(self._heap)  # taken back meanwhile
+        return self._heap[0][0] if self._heap else None
+
     def _nap(self) -> float:
-        if not self._heap:
+        at = self._next_at()
+        if at is None:
             return _LONGEST_NAP_SECONDS
-        wait = (self._heap[0][0] - self.timestamp()) / max(self._rate, 1e-9)
+        wait = (at - self.timestamp()) / max(self._rate, 1e-9)
         return min(max(wait, 0.0), _LONGEST_NAP_SECONDS)
 
     async def _perform(self, row: Obj) -> None:

@@ -116,6 +116,23 @@ def test_after_a_day_it_is_disabled_and_replayed_in_order(subscribed: Person, re
     assert [first, second] == [event["resourceId"] for event in events(receiver)]
 
 
+def test_no_retry_is_late_when_several_run_side_by_side(subscribed: Person, receiver: Receiver) -> None:
+    """The clock never jumps over an attempt under way: eight deliveries get every quarter-hour's retry of three hours."""
+
+    def refuse(_one: Received) -> tuple[int, bytes, dict[str, str]]:
+        threading.Event().wait(0.01)
+        return 500, b"", {}
+
+    receiver.answer = refuse
+    id = change(subscribed)
+    for number in range(7):
+        subscribed.sandbox.control("POST", f"/_xero/invoices/{id}/change", {"reference": f"changed {number}"})
+    receiver.wait_for(16)
+    settle(subscribed.sandbox)
+    subscribed.sandbox.control("POST", "/_clock", {"advance": 3 * 3600 + 600})
+    assert len(receiver.got) == 8 * (2 + 12)
+
+
 def test_a_disabled_subscription_keeps_everything_in_order(subscribed: Person, receiver: Receiver) -> None:
     """What was still being retried is held with the rest: nothing more is tried, nothing overtakes in the replay."""
     receiver.answer = lambda _one: (500, b"", {})
