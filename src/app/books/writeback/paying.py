@@ -1,13 +1,14 @@
 """Payments into Xero: look, decide for each, send what may be sent in one call, and take each element's own outcome."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 from app.books.writeback import outcome
-from app.books.writeback.classify import invoice_problem, parked_by, refusal, surely_not_taken
-from app.books.writeback.guard import guarded
-from app.books.writeback.keys import key_for
-from app.books.writeback.rows import Item, set_off
+from app.books.writeback.calls import send_together
+from app.books.writeback.classify import invoice_problem, refusal
+from app.books.writeback.rows import Item
 from app.books.writeback.search import Seen, look
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Verdicts, absent
@@ -27,7 +28,8 @@ async def write_payments(tenant: Tenant, items: list[Item], verdicts: Verdicts) 
     ready = [item for item in ready if not item.unclear or await absent(item, verdicts)]
     ready = await _payable(ready, seen, verdicts)
     if ready:
-        await _send(tenant, ready, verdicts)
+        judge = partial(_answered, tenant, verdicts=verdicts)
+        await send_together(tenant, ready, verdicts, partial(_put, tenant), judge)
 
 
 async def _payable(items: list[Item], seen: Seen, verdicts: Verdicts) -> list[Item]:
@@ -48,30 +50,17 @@ async def _payable(items: list[Item], seen: Seen, verdicts: Verdicts) -> list[It
     return ready
 
 
-async def _send(tenant: Tenant, items: list[Item], verdicts: Verdicts) -> None:
-    body = b'{"Payments":[' + b",".join(str(item.row["request"]).encode() for item in items) + b"]}"
-    key = key_for(items)
-    await set_off(items, key)
+async def _put(tenant: Tenant, items: Sequence[Item], key: str) -> list[PaymentAnswer]:
     faultpoint("K12")
-    try:
-        with guarded(tenant, items):
-            answers = await tenant.put_payments(body, key)
-        faultpoint("K15")
-    except Postpone:
-        await outcome.untouched(items)
-        raise
-    except Upstream as error:
-        await _went_wrong(tenant, items, error, verdicts)
-        return
-    except Exception:  # noqa: BLE001 - whatever it was, bytes may have left: unclear, never repeated
-        await outcome.all_unclear(items, verdicts)
-        return
-    await _answered(tenant, items, answers, verdicts)
+    body = b'{"Payments":[' + b",".join(str(item.row["request"]).encode() for item in items) + b"]}"
+    answers = await tenant.put_payments(body, key)
+    faultpoint("K15")
+    return answers
 
 
 async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnswer], verdicts: Verdicts) -> None:
     """Elements answer in the order they were sent; a list that does not fit is no answer at all."""
-    if not _fits(items, answers):
+    if any(answer.reference not in {"", item.reference} for item, answer in zip(items, answers, strict=True)):
         await outcome.all_unclear(items, verdicts)
         return
     for item, answer in zip(items, answers, strict=True):
@@ -82,12 +71,6 @@ async def _answered(tenant: Tenant, items: list[Item], answers: list[PaymentAnsw
             await outcome.all_unclear([item], verdicts)
         else:
             await _refused(tenant, item, answer, verdicts)
-
-
-def _fits(items: list[Item], answers: list[PaymentAnswer]) -> bool:
-    if len(answers) != len(items):
-        return False
-    return all(answer.reference in {"", item.reference} for item, answer in zip(items, answers, strict=True))
 
 
 async def _refused(tenant: Tenant, item: Item, answer: PaymentAnswer, verdicts: Verdicts) -> None:
@@ -111,18 +94,3 @@ async def _recheck(tenant: Tenant, item: Item, verdicts: Verdicts) -> str:
     if await outcome.adopted(item, seen.of(item), verdicts):
         return ""
     return invoice_problem(seen.invoices[item.invoice_id], item.amount, item.money.currency) or "other"
-
-
-async def _went_wrong(tenant: Tenant, items: list[Item], error: Upstream, verdicts: Verdicts) -> None:
-    if surely_not_taken(error):
-        await outcome.untouched(items)
-        raise error
-    if not error.permanent:
-        await outcome.all_unclear(items, verdicts)
-    elif len(items) == 1:
-        await outcome.park(items[0], parked_by(error), error.message)
-        verdicts.done(items[0])
-    else:  # one bad element spoilt the call: each alone
-        await outcome.untouched(items)
-        for item in items:
-            await _send(tenant, [item], verdicts)
