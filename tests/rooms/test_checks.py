@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.books import access, breaches, checks, links, repairs, stripe_check
+from app.books import access, breaches, checks, connections, links, repairs, stripe_check
 from app.core import db
 from app.core.work import Postpone
 from app.merchants import alerts
@@ -242,8 +242,8 @@ async def test_a_poll_counts_what_it_finds(books: Books, monkeypatch: pytest.Mon
     assert 1 == await repairs.this_week(books.merchant_id)
 
 
-async def test_what_was_written_twice_stops_the_writes(till: Till):
-    """I9: a part payment that stands in Xero twice stops the merchant's writes, until one of the two is gone."""
+async def written_twice(till: Till) -> tuple[Any, Any]:
+    """A part payment (and its write-back) that stands in Xero twice, and was found so."""
     payment = await till.paid(await till.invoice())
     await till.work()
     written = await till.write_back(payment)
@@ -251,6 +251,12 @@ async def test_what_was_written_twice_stops_the_writes(till: Till):
         await tenant.put_payments(b'{"Payments":[%s]}' % written["request"].encode(), "another key")
     await db.fetch("UPDATE write_back SET next_at = now()")
     await till.work()
+    return payment, written
+
+
+async def test_what_was_written_twice_stops_the_writes(till: Till):
+    """I9: a part payment that stands in Xero twice stops the merchant's writes, until one of the two is gone."""
+    payment, written = await written_twice(till)
     assert [("I9", f"write-back {written['id']}")] == await found()
     assert "Recorded twice in Xero" in await till.lines(payment["invoice"])
     for job in (checks.check_books(), checks.reconcile(till.clients, till.merchant_id)):
@@ -264,6 +270,33 @@ async def test_what_was_written_twice_stops_the_writes(till: Till):
     assert [] == await found()
     (kept,) = await till.in_xero(payment["invoice"])
     assert kept["id"] == (await till.write_back(payment))["xero_id"]
+
+
+async def test_what_cannot_be_asked_stops_nobody_else(till: Till):
+    """What stands twice (or differs) in an organisation that left is set aside; connected again, it is asked at once."""
+    payment, written = await written_twice(till)
+    await db.fetch(
+        "INSERT INTO breach (merchant, kind, subject) VALUES ($1, $2, $3)",
+        till.merchant_id, breaches.MIRROR, f"invoice {payment['invoice']}",
+    )  # fmt: skip
+    await connections.disconnect(till.clients, till.merchant_id, till.connection_id)
+    assert not await breaches.stopped(till.merchant_id)
+    await db.fetch("INSERT INTO breach (merchant, kind, subject) VALUES ($1, 'I4 x', 'write-back 1')", till.merchant_id)
+    assert ["I4 x"] == [row["kind"] for row in await breaches.in_force(till.merchant_id)]
+    await db.fetch("DELETE FROM breach WHERE kind = 'I4 x'")
+    next_turn = await turn(checks.reconcile(till.clients, till.merchant_id))
+    assert checks.tonight(till.merchant_id) - datetime.now(UTC) - next_turn < timedelta(minutes=1)
+    assert {"I9", "I7"} == {kind for kind, _ in await found()}
+
+    await till.connect()
+    assert await breaches.stopped(till.merchant_id)
+    due = "SELECT next_at <= now() FROM job WHERE kind = 'house.reconcile' AND subject = $1"
+    assert await db.fetch_value(due, str(till.merchant_id))
+    async with access.tenant(till.clients, till.connection_id) as tenant:
+        await tenant.delete_payment(written["xero_id"])
+    await db.fetch("DELETE FROM breach WHERE kind = $1", breaches.MIRROR)
+    await turn(checks.reconcile(till.clients, till.merchant_id))
+    assert [] == await found()
 
 
 def test_nights_are_spread():

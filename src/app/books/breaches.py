@@ -2,6 +2,8 @@
 
 A breach is an alarm, is told to its merchant, and stops new writes to that merchant's books; what was begun is finished,
 since a doubt ends no other way. It clears itself when the next check finds the row whole, and the writes go on at once.
+What was found in an organisation that is not connected cannot be looked at, and nothing is written there: it is set aside,
+so that it does not stop the merchant's other organisations for ever, and stops them again when it is connected again.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,6 +35,13 @@ _GO_ON = """
 UPDATE write_back SET next_at = now() WHERE merchant = $1 AND last_error = $2 AND next_at > now()
   AND (lease_until IS NULL OR lease_until < now()) RETURNING id
 """
+_IN_FORCE = """
+SELECT b.* FROM breach b WHERE b.merchant = $1 AND b.cleared_at IS NULL AND NOT EXISTS (
+  SELECT 1 FROM connection c WHERE c.state <> 'connected' AND c.id = CASE b.kind
+    WHEN $2 THEN (SELECT w.connection FROM write_back w WHERE w.id = substring(b.subject FROM '^write-back (\\d+)$')::bigint)
+    WHEN $3 THEN (SELECT i.connection FROM invoice i WHERE i.id = substring(b.subject FROM '^invoice (.{36})$')::uuid) END)
+ORDER BY b.id
+"""
 
 
 async def judge(found: Sequence[Breach], covers: Callable[[Any], bool]) -> None:
@@ -58,10 +67,14 @@ async def open_one(breach_id: int) -> Any | None:
     return await db.fetch_row(sql, breach_id)
 
 
+async def in_force(merchant_id: UUID) -> list[Any]:
+    """Those of a merchant that stop its writes, oldest first: all but what is set aside."""
+    return await db.fetch(_IN_FORCE, merchant_id, TWICE, MIRROR)
+
+
 async def stopped(merchant_id: UUID) -> bool:
     """Whether nothing new may be written to this merchant's books."""
-    sql = "SELECT 1 FROM breach WHERE merchant = $1 AND cleared_at IS NULL LIMIT 1"
-    return await db.fetch_value(sql, merchant_id) is not None
+    return bool(await in_force(merchant_id))
 
 
 async def alarm(breach: Breach) -> None:

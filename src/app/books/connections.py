@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from app.books import audit, grants, writeback
+from app.books import audit, breaches, grants, writeback
 from app.books.access import access_token, grant_of, open_tenant, tenant
 from app.books.broken import Broken, mark_broken
 from app.books.timezones import iana
@@ -132,7 +132,7 @@ async def revive(clients: Clients, user_id: UUID) -> int:
     for row in rows:
         async with db.transaction():
             await db.fetch(_REVIVE, row["id"], grant["id"], listed[row["xero_tenant_id"]].id)
-            await _set_to_work(row["id"])
+            await _set_to_work(row["merchant"], row["id"])
             await audit.note(row["merchant"], audit.actor(), "reconnected", f"connection:{row['id']}")
             await live.announce(row["merchant"])
     return len(rows)
@@ -209,7 +209,7 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
                 await db.fetch(_REVIVE, connection_id, grant_id, chosen.id)
             assert connection_id is not None
             await _note(connection_id, organisation)
-            await _set_to_work(connection_id)
+            await _set_to_work(merchant_id, connection_id)
             tenant_id = {"xero_tenant_id": chosen.tenant_id}
             await audit.note(merchant_id, audit.actor(), action, f"connection:{connection_id}", tenant_id)
             await live.announce(merchant_id)
@@ -224,10 +224,12 @@ async def _keep(merchant_id: UUID, grant_id: UUID, chosen: XeroConnection, organ
         raise Refused(TAKEN) from error
 
 
-async def _set_to_work(connection_id: UUID) -> None:
+async def _set_to_work(merchant_id: UUID, connection_id: UUID) -> None:
     """An import of what is new (all, the first time), the daily look, and payments that could not be recorded."""
     await jobs.ask("connection.import", connection_id)
     await jobs.ask("connection.check", connection_id, at=now() + DAILY)
+    if await breaches.stopped(merchant_id):  # what could not be looked at meanwhile can be now
+        await jobs.ask("house.reconcile", merchant_id)
     await writeback.resume(connection_id)
 
 

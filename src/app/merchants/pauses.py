@@ -29,7 +29,7 @@ _ABOUT = {
 
 async def paused(merchant_id: UUID) -> tuple[str, str]:
     """One line and the page of the invoice it is about (the payments, when it is about none); empty when all is well."""
-    found = await breaches.open_ones(merchant_id)
+    found = await breaches.in_force(merchant_id)
     if not found:
         return "", ""
     first = found[0]

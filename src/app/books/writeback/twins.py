@@ -29,12 +29,19 @@ async def look_for_twins(tenant: Tenant, item: Item, verdicts: Verdicts) -> None
 
 
 async def recheck(clients: Clients, merchant_id: UUID) -> bool:
-    """Look again at what was found twice; True when all of it stands once now. Raises Upstream and what `access` raises."""
-    told = [row for row in await breaches.open_ones(merchant_id) if row["kind"] == breaches.TWICE]
+    """Look again at what was found twice in connected organisations; True when all of it stands once now.
+
+    Raises Upstream and what `access` raises.
+    """
+    told = [row for row in await breaches.in_force(merchant_id) if row["kind"] == breaches.TWICE]
     still = [row for row in told if not await _once(clients, row)]
-    found = [Breach(breaches.TWICE, merchant_id, row["subject"]) for row in still]
-    await breaches.judge(found, lambda row: row["kind"] == breaches.TWICE and row["merchant"] == merchant_id)
-    return not found
+    looked = {row["id"] for row in told}
+    await breaches.judge([_again(row) for row in still], lambda row: row["id"] in looked)
+    return not still
+
+
+def _again(row: Any) -> Breach:
+    return Breach(row["kind"], row["merchant"], row["subject"])
 
 
 async def _once(clients: Clients, breach: Any) -> bool:
