@@ -11,6 +11,8 @@ from app.core.errors import NotFound, Refused
 from app.core.money import Money
 from app.core.work import Postpone
 from app.merchants import refunding, troubles
+from app.merchants.places import home
+from app.runtime import ticks
 from tests.rooms.till import Row, Till
 
 REFUNDS = "/stripe/v1/refunds"
@@ -72,6 +74,34 @@ async def test_a_lost_answer_does_not_refund_twice(till: Till, fault: dict[str, 
     assert "succeeded" == await state(till)
     await refunds.send(till.clients, refund_id)
     assert [1500] == await made(till)
+
+
+async def test_a_refund_whose_job_died_is_shown_and_tried_again(till: Till):
+    """Put aside or forgotten, a refund that Stripe does not have is told to the merchant, planned by the clock, and sent."""
+    payment = await till.paid(await till.invoice())
+    await till.work()
+    await ask(till, payment, 1500)
+    assert "" == (await troubles.needs(await home(till.merchant_id)))[0]
+    await db.fetch("UPDATE job SET faults = 8 WHERE kind = 'refund.send'")  # its worker died as often
+    await till.work()
+    assert ("asked", []) == (await state(till), await made(till))
+    words, href = await troubles.needs(await home(till.merchant_id))
+    assert words.startswith("A refund of £15.00 has not reached Stripe yet.")
+    assert f"/invoices/{payment['invoice']}" == href
+    (shown,) = await refunding.received(till.merchant_id, payment["invoice"])
+    assert [(True, "not sent to Stripe yet, and tried again by itself")] == [
+        (one.bad, one.words) for one in shown.refunds
+    ]
+
+    await ticks.tick()
+    assert 0 == await db.fetch_value("SELECT count(*) FROM job WHERE kind = 'refund.send' AND next_at IS NOT NULL")
+    for lost in ("UPDATE job SET dead_at = now() - interval '1 day'", "DELETE FROM job"):
+        await db.fetch(lost)
+        await ticks.tick()
+        assert 1 == await db.fetch_value("SELECT count(*) FROM job WHERE kind = 'refund.send' AND next_at <= now()")
+    await till.work()
+    assert ("succeeded", [1500]) == (await state(till), await made(till))
+    assert "" == (await troubles.needs(await home(till.merchant_id)))[0]
 
 
 async def test_pending_then_sent(till: Till):

@@ -1,6 +1,7 @@
 """Refunds by our own button. The only writer of `refund`.
 
 The row with its key is committed before Stripe is called; a call whose answer was lost is looked up before it is repeated.
+One whose job was put aside (or is gone) is planned again by the clock, and shown to the merchant until Stripe has it.
 What a refund means for the payment, the ledger and Xero is `payments`' business, as for one made in Stripe's dashboard.
 """
 
@@ -45,6 +46,14 @@ VALUES ($1, $2, $3, $4, $5, $6, '', $7, now(), now())
 _READ = """
 SELECT r.*, p.invoice, p.stripe_account_id, p.stripe_payment_intent_id FROM refund r JOIN payment p ON p.id = r.payment
 """
+# Not with Stripe yet and planned by nobody, or for so long that the merchant should know.
+_STUCK = "(r.state = 'asked' AND (j.next_at IS NULL OR r.created_at < now() - interval '1 hour'))"
+_WITH_JOB = "FROM refund r LEFT JOIN job j ON j.kind = 'refund.send' AND j.subject = r.id::text"
+# What was put aside died eight times in a row: it gets eight more tries every half day.
+_FORGOTTEN = f"""
+SELECT r.id {_WITH_JOB}
+WHERE r.state = 'asked' AND j.next_at IS NULL AND (j.dead_at IS NULL OR j.dead_at < now() - interval '12 hours')
+"""
 
 
 async def left(payment: Row) -> Money:
@@ -59,9 +68,29 @@ async def left(payment: Row) -> Money:
 
 
 async def of_payment(payment_id: UUID) -> list[Row]:
-    """Those asked for here, oldest first."""
-    rows: list[Row] = await db.fetch("SELECT * FROM refund WHERE payment = $1 ORDER BY created_at", payment_id)
+    """Those asked for here, oldest first; `stuck` says that Stripe should have one by now and has not."""
+    sql = f"SELECT r.*, {_STUCK} AS stuck {_WITH_JOB} WHERE r.payment = $1 ORDER BY r.created_at"
+    rows: list[Row] = await db.fetch(sql, payment_id)
     return rows
+
+
+async def stuck(merchant_id: UUID) -> Row | None:
+    """The merchant's oldest refund (with `invoice`) that Stripe should have by now and has not."""
+    row: Row | None = await db.fetch_row(
+        f"SELECT r.*, p.invoice {_WITH_JOB} JOIN payment p ON p.id = r.payment "
+        f"WHERE r.merchant = $1 AND {_STUCK} ORDER BY r.created_at LIMIT 1",
+        merchant_id,
+    )
+    return row
+
+
+async def unwedge() -> int:
+    """Plan what was asked for and is planned by nobody; how many. There should be none: it is an alarm when there are."""
+    rows = await db.fetch(_FORGOTTEN)
+    for row in rows:
+        log.error("refund.forgotten", refund=str(row["id"]))
+        await jobs.ask("refund.send", row["id"])
+    return len(rows)
 
 
 async def ask(merchant_id: UUID, payment_id: UUID, amount: Money, asked_by: str, form_key: UUID) -> None:

@@ -20,6 +20,7 @@ ORDER BY p.created_at
 """
 _WORDS = {
     "asked": "being sent to Stripe",
+    "stuck": "not sent to Stripe yet, and tried again by itself",
     "pending": "on its way to the customer",
     "succeeded": "sent back to the customer",
     "failed": "did not go through",
@@ -98,8 +99,9 @@ async def _payment(place: Any, row: Any) -> SimpleNamespace:
         refunds=[
             SimpleNamespace(
                 amount=Money(one["amount_minor"], one["currency"]),
-                words=_WORDS[one["state"]] + (f": {one['failure']}" if one["failure"] else ""),
-                bad=one["state"] in {"failed", "refused"},
+                words=_WORDS["stuck" if one["stuck"] else one["state"]]
+                + (f": {one['failure']}" if one["failure"] else ""),
+                bad=one["stuck"] or one["state"] in {"failed", "refused"},
             )
             for one in asked
         ],

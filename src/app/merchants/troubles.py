@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from app.books import writeback
+from app.books import refunds, writeback
 from app.books.writeback.words import Reason, reason_of
 from app.core.errors import Refused
 from app.core.html import date_long
@@ -92,6 +92,12 @@ async def needs(place: Home) -> tuple[str, str]:
         return "Stripe is disconnected, so customers cannot pay at the moment.", "/setup"
     if standing == "rejected":
         return "Stripe has closed your account, so customers cannot pay.", "/setup"
+    if late := await refunds.stuck(place.merchant_id):
+        amount = Money(late["amount_minor"], late["currency"])
+        words = (
+            f"A refund of {amount} has not reached Stripe yet. It is tried again by itself; do not send it another way."
+        )
+        return words, f"/invoices/{late['invoice']}"
     wanted = (
         requirements.of_merchant(payments_setup.asked(account)) if account and standing in {"active", "needs"} else []
     )

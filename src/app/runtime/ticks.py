@@ -8,7 +8,7 @@ import contextlib
 
 import structlog
 
-from app.books import intents, reconciliation
+from app.books import intents, reconciliation, refunds
 from app.core import db, jobs
 
 log = structlog.get_logger()
@@ -36,6 +36,7 @@ async def tick() -> None:
     for row in await db.fetch(_RECONCILED):
         await jobs.ask_each_at_least("house.reconcile", row["id"], 3600)
     await intents.unwedge()
+    await refunds.unwedge()
 
 
 class Clock:
