@@ -57,6 +57,9 @@ def settings_beside(sandbox: str, database_url: str) -> Settings:
 class Till:
     """One merchant with one organisation and one Stripe account; `work` does everything that is due."""
 
+    # Whose it is: the organisation (name, and key at the sandbox's desk), who signs in to Xero, where, and in which currency.
+    organisation, key, person, country, currency = HARROW, "harrow", "Hannah Finch", "GB", "GBP"
+
     def __init__(self, sandbox: str, clients: Clients) -> None:
         self.clients = clients
         self.http = httpx.AsyncClient(base_url=sandbox, timeout=30)
@@ -78,7 +81,8 @@ class Till:
     async def open(self) -> "Till":
         stripe = {"limits": {"second": None, "live_second": None, "endpoint_second": None}}
         await self.control("/_config", {"xero": {"redirect_uris": [CALLBACK], "limits": LIFTED}, "stripe": stripe})
-        await db.fetch("INSERT INTO merchant (id, legal_name, country) VALUES ($1, $2, 'GB')", self.merchant_id, HARROW)
+        made = "INSERT INTO merchant (id, legal_name, country) VALUES ($1, $2, $3)"
+        await db.fetch(made, self.merchant_id, self.organisation, self.country)
         await db.fetch("INSERT INTO app_user (id, xero_userid) VALUES ($1, $2)", self.user_id, str(self.user_id))
         await db.fetch("INSERT INTO member (merchant, app_user) VALUES ($1, $2)", self.merchant_id, self.user_id)
         await self._stripe()
@@ -87,7 +91,7 @@ class Till:
         return self
 
     async def _stripe(self) -> None:
-        made = await self.control("/_stripe/accounts", {"country": "GB", "currency": "gbp"})
+        made = await self.control("/_stripe/accounts", {"country": self.country, "currency": self.currency.lower()})
         self.account = made["id"]
         await db.fetch(
             "INSERT INTO stripe_account (id, merchant, stripe_account_id, card_payments, created_at) "
@@ -102,7 +106,7 @@ class Till:
         tokens = await self._consent()
         await grants.store_grant(self.clients, self.user_id, str(self.user_id), tokens)
         listed = await self.clients.xero.connections(tokens.access_token)
-        chosen = next(one for one in listed if one.name == HARROW)
+        chosen = next(one for one in listed if one.name == self.organisation)
         self.connection_id = await connections.connect(self.clients, self.merchant_id, self.user_id, chosen.id)
         await db.fetch("UPDATE job SET next_at = NULL WHERE kind LIKE 'connection.%'")
 
@@ -111,7 +115,7 @@ class Till:
         scopes = f"openid profile email offline_access {self.clients.settings.xero_scopes}"
         address = await self.clients.identity.authorize_url(CALLBACK, scopes, "st", "no", verifier)
         page = await self._follow(await self.http.get(address))
-        user = re.search(r'name="user" value="([^"]+)"[^>]*>Continue as Hannah Finch<', page.text)
+        user = re.search(rf'name="user" value="([^"]+)"[^>]*>Continue as {re.escape(self.person)}<', page.text)
         if user:
             back = re.search(r'name="return_url" value="([^"]+)"', page.text)
             assert back
@@ -120,7 +124,7 @@ class Till:
         if not page.is_redirect:
             pending = re.search(r'name="id" value="([^"]+)"', page.text)
             text = page.text.replace("&amp;", "&")
-            tenant = re.search(rf'name="tenant" value="([^"]+)"[^>]*>\s*<span>{re.escape(HARROW)}', text)
+            tenant = re.search(rf'name="tenant" value="([^"]+)"[^>]*>\s*<span>{re.escape(self.organisation)}', text)
             assert pending, page.text
             form = {"id": pending[1], "choice": "allow"} | ({"tenant": tenant[1]} if tenant else {})
             page = await self._follow(await self.http.post("/xero/login/identity/consent", data=form))
@@ -133,12 +137,12 @@ class Till:
         return answer
 
     async def choose(self, fees: bool = False) -> None:
-        """Say which account takes payments in pounds, and which one the fees."""
+        """Say which account takes payments in the organisation's currency, and which one the fees."""
         known = await accounts.chart(self.clients, self.connection_id)
         for one in known.payments:
             self.accounts[one.name] = one.id
         clearing = self.accounts["Stripe clearing"]
-        await accounts.choose(self.merchant_id, self.connection_id, known, "payments", "GBP", clearing)
+        await accounts.choose(self.merchant_id, self.connection_id, known, "payments", self.currency, clearing)
         if fees:
             spent = next(one for one in known.fees if "fee" in one.name.lower())
             await accounts.choose(self.merchant_id, self.connection_id, known, "fees", "", spent.id, "NONE")
@@ -155,9 +159,10 @@ class Till:
         """Put a fault in force at the sandbox."""
         await self.control("/_faults", {"match": {"method": method, "path": path}, "fault": fault, **when})
 
-    async def invoice(self, amount: str = "100.00") -> UUID:
-        """A fresh approved invoice in Xero, known to the product."""
-        made = await self.control("/_xero/organisations/harrow/invoices", {"amount": amount})
+    async def invoice(self, amount: str = "100.00", currency: str = "") -> UUID:
+        """A fresh approved invoice in Xero, in the organisation's currency unless told, known to the product."""
+        wanted = {"amount": amount} | ({"currency": currency} if currency else {})
+        made = await self.control(f"/_xero/organisations/{self.key}/invoices", wanted)
         found = await invoices.pull(self.clients, self.connection_id, made["id"])
         assert found is not None
         return UUID(str(found))
