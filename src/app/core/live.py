@@ -16,6 +16,8 @@ from app.core import db
 
 CHANNEL = "payportal_live"
 MOST_STREAMS, MOST_OF_ONE = 200, 5  # of one process; of one owner in it
+# Seconds between two questions whether the database is still there: who only listens never hears of a silent end.
+PING = 15.0
 log = structlog.get_logger()
 
 
@@ -25,9 +27,13 @@ async def announce(key: object) -> None:
 
 
 class Hub:
-    """One LISTEN connection for a web process, fanned out to its subscribers; reconnects by itself."""
+    """One LISTEN connection for a web process, fanned out to its subscribers; reconnects by itself.
 
-    def __init__(self) -> None:
+    Every `ping` seconds the database is asked for a sign of life, which must come within `answer` seconds.
+    """
+
+    def __init__(self, ping: float = PING, answer: float = db.SILENT_SECONDS) -> None:
+        self._ping, self._answer = ping, answer
         self._listeners: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._owners: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
@@ -78,16 +84,25 @@ class Hub:
             await asyncio.sleep(1)
 
     async def _until_lost(self) -> None:
-        connection: Any = await db.ENGINE.get_new_connection()
+        async with asyncio.timeout(db.CONNECT_SECONDS):
+            connection: Any = await db.ENGINE.get_new_connection()
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            await connection.add_listener(CHANNEL, self._heard)
+            async with asyncio.timeout(self._answer):
+                await connection.add_listener(CHANNEL, self._heard)
             self._wake_all()  # whatever was announced while nobody listened
-            await lost.wait()
+            while not await self._ended(lost):
+                await connection.execute("SELECT 1", timeout=self._answer)
         finally:
             with suppress(Exception):
                 await connection.close(timeout=1)
+
+    async def _ended(self, lost: asyncio.Event) -> bool:
+        """Whether the connection ended before it is time to ask again."""
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(lost.wait(), self._ping)
+        return False
 
     def _heard(self, _connection: object, _pid: int, _channel: str, key: object) -> None:
         for event in self._listeners.get(str(key), ()):
