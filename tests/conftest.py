@@ -9,12 +9,14 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.fixtures.offline",
+    "tests.fixtures.clock",
     "tests.fixtures.database",
     "tests.fixtures.redis",
     "tests.fixtures.sandbox",
     "tests.fixtures.browser",
     "tests.fixtures.product",
     "tests.fixtures.till",
+    "tests.fixtures.xero_says",
 ]
 
 

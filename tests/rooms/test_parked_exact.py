@@ -1,9 +1,8 @@
 """Writes that wait for a person, and rows that workers hold: who may do what with them, and in which order."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,21 +13,12 @@ from app.books.writeback import keys, parked, rows, verdict
 from app.books.writeback.timing import LARGEST_BATCH, TIMING
 from app.books.writeback.verdict import Later, Verdicts
 from app.books.writeback.words import REASONS
-from app.core import clock, db
+from app.core import db
 from app.core.clock import from_now, now
 from app.core.errors import NotFound, Refused
 from app.core.money import Money
+from tests.fixtures.clock import NOON
 from tests.rooms.shelf import PAID_AT, Row, Shelf, bring, held, put, write_back
-
-NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def noon() -> Iterator[datetime]:
-    """It is noon, and stays so."""
-    clock.install(clock.Source(lambda: NOON, clock.REAL.monotonic))
-    yield NOON
-    clock.install(clock.REAL)
 
 
 async def waiting(shelf: Shelf, reason: str = "other", state: str = "parked", **columns: Any) -> Row:
