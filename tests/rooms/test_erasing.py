@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -56,6 +57,11 @@ async def a_customer(till: Till) -> tuple[UUID, str]:
         uuid4(), till.merchant_id, invoice_id, AROHA, f"Thank you, {NAME}",
     )  # fmt: skip
     await till.row(
+        "INSERT INTO mail (id, merchant, kind, unique_key, to_addresses, subject, text, html, created_at, sent_at) "
+        "VALUES ($1, $2, 'attention', 'a', 'hannah@example.com', '1 payment', $3, $3, now(), now()) RETURNING id",
+        uuid4(), till.merchant_id, f"Hello Hannah,\n\n- INV-1, payment of GBP 1.00 from {NAME}\n  Because it is locked.",
+    )  # fmt: skip
+    await till.row(
         "INSERT INTO inbox (source, account, event_id, type, body, received_at) "
         "VALUES ('stripe', $1, 'evt_1', 'checkout.session.completed', $2, now()) RETURNING id",
         till.account, f'{{"email": "{AROHA}"}}'.encode(),
@@ -86,6 +92,77 @@ async def test_a_customer_is_forgotten_everywhere(till: Till):
     noted = await till.row("SELECT actor, action, details FROM audit ORDER BY id DESC LIMIT 1")
     assert ("operator", "customer_erased", True) == (noted["actor"], noted["action"], contact in noted["details"])
     assert [] == (await audit.verify())[1]
+
+
+async def event(till: Till, body: str, **columns: Any) -> Any:
+    """Something that Stripe told us; its row."""
+    row = await till.row(
+        "INSERT INTO inbox (source, account, event_id, type, body, received_at) VALUES ('stripe', $1, $2, 'x', $3, now()) "
+        "RETURNING id", columns.get("account", till.account), uuid4().hex, body.encode(),
+    )  # fmt: skip
+    return row["id"]
+
+
+async def kept(event_id: int) -> bool:
+    """Whether we still have what Stripe told us."""
+    return not bytes(await db.fetch_value("SELECT body FROM inbox WHERE id = $1", event_id)).startswith(b"sha256:")
+
+
+async def test_events_are_forgotten_exactly(till: Till):
+    """Every spelling of the address goes, and no longer address that contains it."""
+    await a_customer(till)
+    gone = [
+        await event(till, '{"data": [{"to": "Aroha <AROHA@pemberley.example>"}]}'),
+        await event(till, '{"email": "aroha\\u0040pemberley.example"}'),
+        await event(till, f"not JSON, {AROHA}"),
+    ]
+    others = [
+        await event(till, '{"email": "maroha@pemberley.example"}'),
+        await event(till, '{"email": "aroha@pemberley.example.org"}'),
+        await event(till, f'{{"email": "{AROHA}"}}', account="acct_of_somebody_else"),
+    ]
+    await erasing.erase(till.merchant_id, AROHA)
+    assert [False] * 3 == [await kept(one) for one in gone]
+    assert [True] * 3 == [await kept(one) for one in others]
+
+
+async def test_by_the_contacts_id(till: Till):
+    """Asked for by Xero's id, what Stripe told of the contact's payments goes as well, whatever address was typed there."""
+    invoice_id, contact = await a_customer(till)
+    paid = await till.row("SELECT stripe_payment_intent_id AS id FROM payment WHERE invoice = $1", invoice_id)
+    mine = await event(till, f'{{"payment_intent": "{paid["id"]}", "email": "sister@example.com"}}')
+    other = await event(till, '{"payment_intent": "pi_of_another", "email": "sister@example.com"}')
+    await db.fetch("UPDATE inbox SET next_at = now() WHERE id = $1", mine)
+    with pytest.raises(Refused, match="just told us"):
+        await erasing.erase(till.merchant_id, contact)
+    await db.fetch("UPDATE inbox SET next_at = NULL WHERE id = $1", mine)
+    await erasing.erase(till.merchant_id, contact)
+    assert (False, True) == (await kept(mine), await kept(other))
+
+
+async def test_alerts_that_name_them_are_emptied(till: Till):
+    """Mails to the merchant's people lose their words when they name the customer; one not sent yet is made anew without."""
+    await a_customer(till)
+    insert = (
+        "INSERT INTO mail (id, merchant, kind, unique_key, to_addresses, text, html, created_at) "
+        "VALUES (gen_random_uuid(), $1, 'attention', $2, 'hannah@example.com', $3, $3, now())"
+    )
+    for key, name in (("unsent", NAME), ("another", f"New {NAME}"), ("longer", f"{NAME} Ltd")):
+        await db.fetch(insert, till.merchant_id, key, f"- No number, payment of GBP 1.00 from {name}")
+    assert 2 == (await erasing.erase(till.merchant_id, AROHA)).rows["alert"]
+    left = await db.fetch("SELECT unique_key FROM mail WHERE kind = 'attention' AND text <> '' ORDER BY unique_key")
+    assert ["another", "longer"] == [row["unique_key"] for row in left]
+    taken_back = "SELECT count(*) FROM mail WHERE unique_key LIKE 'unsent:erased:%' AND cancelled_at IS NOT NULL"
+    assert 1 == await db.fetch_value(taken_back)
+    assert 1 == await db.fetch_value("SELECT count(*) FROM job WHERE kind = 'merchant.alert' AND next_at IS NOT NULL")
+
+
+async def test_stripes_next_word_brings_nobody_back(till: Till):
+    """A refund after the erasing reads the charge again; the payer's address stays away."""
+    invoice_id, _ = await a_customer(till)
+    await erasing.erase(till.merchant_id, AROHA)
+    await db.fetch("UPDATE payment SET customer_email = $2 WHERE invoice = $1", invoice_id, AROHA)
+    assert "" == await db.fetch_value("SELECT customer_email FROM payment WHERE invoice = $1", invoice_id)
 
 
 async def test_nobody_is_forgotten_while_something_is_open(till: Till):

@@ -1,7 +1,8 @@
 """Forgetting a customer: what names them goes, wherever it stands; payments, books and the audit trail stay as they are.
 
 The one exception to "each table has one writer": what one person asked for goes at once, in one transaction. Xero keeps its
-own contact until the merchant erases it there; `keep_erased` (a trigger) sees to it that no later sync brings it back here.
+own contact until the merchant erases it there; triggers (`keep_erased`, `keep_erased_payer`) see to it that neither a later
+sync nor a later event brings it back here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from app.books import audit
+from app.books.erasing_traces import forget_alerts, forget_events
 from app.core import db, live
 from app.core.errors import NotFound, Refused
 
@@ -21,8 +23,8 @@ SELECT DISTINCT connection, contact_id FROM invoice
 WHERE merchant = $1 AND contact_id <> '' AND ($2 IN (contact_id, lower(contact_email)))
 """
 _INVOICES = """
-SELECT i.id, i.status = 'AUTHORISED' AND i.due_minor > 0 OR EXISTS (SELECT 1 FROM payment p WHERE p.invoice = i.id
-  AND p.state = 'processing') OR EXISTS (SELECT 1 FROM write_back w WHERE w.invoice = i.id
+SELECT i.id, i.number, i.contact_name, i.status = 'AUTHORISED' AND i.due_minor > 0
+  OR EXISTS (SELECT 1 FROM payment p WHERE p.invoice = i.id AND p.state = 'processing') OR EXISTS (SELECT 1 FROM write_back w WHERE w.invoice = i.id
   AND w.state IN ('intended', 'sending', 'unknown', 'parked')) AS open
 FROM invoice i JOIN unnest($2::uuid[], $3::text[]) AS c (connection, contact_id)
   ON i.connection = c.connection AND i.contact_id = c.contact_id WHERE i.merchant = $1
@@ -47,10 +49,6 @@ _STEPS: Mapping[str, str] = {
     "timeline line": "UPDATE happening SET detail = regexp_replace(detail, '[^[:space:],:]+@[^[:space:],:]+', "
     f"'{GONE}', 'g') WHERE merchant = $1 AND detail LIKE '%@%' "
     "AND (invoice = ANY($2) OR NULLIF($3, '') = ANY(regexp_split_to_array(lower(detail), '[[:space:],:]+'))) RETURNING 1",
-    "stored event": "UPDATE inbox SET body = convert_to('sha256:' || encode(sha256(body), 'hex'), 'UTF8') "
-    "WHERE next_at IS NULL AND NULLIF($3, '') IS NOT NULL AND $2::uuid[] IS NOT NULL AND account IN "
-    "(SELECT stripe_account_id FROM stripe_account WHERE merchant = $1) "
-    "AND position(convert_to($3, 'UTF8') IN body) > 0 RETURNING 1",
 }
 _REMEMBER = """
 INSERT INTO erased_contact (id, merchant, connection, contact_id, erased_at)
@@ -111,7 +109,11 @@ async def _erase(merchant_id: UUID, who: str) -> Erased:
         raise Refused("Something of this customer is still open: an invoice to pay, a payment or an entry for Xero.")
     await db.fetch(_REMEMBER, merchant_id, *pairs)
     ids, address = [row["id"] for row in invoices], who if "@" in who else ""
-    rows = {name: len(await db.fetch(sql, merchant_id, ids, address)) for name, sql in _STEPS.items()}
+    traces = {
+        "stored event": await forget_events(merchant_id, ids, address),
+        "alert": await forget_alerts(merchant_id, invoices),
+    }
+    rows = {name: len(await db.fetch(sql, merchant_id, ids, address)) for name, sql in _STEPS.items()} | traces
     done = Erased(pairs[1], rows)
     await _note(merchant_id, done)
     return done
