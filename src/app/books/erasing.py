@@ -24,7 +24,8 @@ WHERE merchant = $1 AND contact_id <> '' AND ($2 IN (contact_id, lower(contact_e
 """
 _INVOICES = """
 SELECT i.id, i.number, i.contact_name, i.status = 'AUTHORISED' AND i.due_minor > 0
-  OR EXISTS (SELECT 1 FROM payment p WHERE p.invoice = i.id AND p.state = 'processing') OR EXISTS (SELECT 1 FROM write_back w WHERE w.invoice = i.id
+  OR EXISTS (SELECT 1 FROM payment p WHERE p.invoice = i.id AND p.state = 'processing')
+  OR EXISTS (SELECT 1 FROM write_back w WHERE w.invoice = i.id
   AND w.state IN ('intended', 'sending', 'unknown', 'parked')) AS open
 FROM invoice i JOIN unnest($2::uuid[], $3::text[]) AS c (connection, contact_id)
   ON i.connection = c.connection AND i.contact_id = c.contact_id WHERE i.merchant = $1
