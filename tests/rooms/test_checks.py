@@ -12,7 +12,7 @@ from app.core import db
 from app.core.work import Postpone
 from app.merchants import alerts
 from app.merchants.places import home
-from app.merchants.troubles import needs
+from app.merchants.troubles import disconnected, needs
 from tests.fixtures.sandbox import SandboxServer
 from tests.rooms.bookkeeping import Books, open_books
 from tests.rooms.till import Till
@@ -135,6 +135,18 @@ async def test_the_merchant_is_told(till: Till):
     words, href = await needs(await home(till.merchant_id))
     assert words.startswith("Recording in Xero is paused")
     assert f"/invoices/{invoice_id}" == href
+
+
+async def test_a_lost_organisation_is_told_before_a_pause(till: Till):
+    """While Xero lets us into no organisation the merchant reads that, and not that recording goes on by itself."""
+    payment = await till.paid(await till.invoice())
+    insert = "INSERT INTO breach (merchant, kind, subject) VALUES ($1, 'I3 in Xero exactly once', $2)"
+    await db.fetch(insert, till.merchant_id, f"payment {payment['id']}")
+    for state, paused in (("connected", True), ("broken", False), ("disconnected", False), ("connected", True)):
+        await db.fetch("UPDATE connection SET state = $1", state)
+        place = await home(till.merchant_id)
+        assert paused is (await needs(place))[0].startswith("Recording in Xero is paused")
+        assert paused is (disconnected(place) is None)
 
 
 async def test_a_mail_tells_of_a_breach_once(till: Till):

@@ -66,6 +66,7 @@ def _failure(row: Mapping[str, Any], reason: Reason) -> SimpleNamespace:
         by_hand=reason.by_hand and row["state"] == "parked",
         can_overpay=reason.overpay and row["state"] == "parked",
         can_redate=row["state"] == "parked" and writeback.may_redate(row),
+        can_credit=row["state"] == "parked" and writeback.may_credit(row),
         refund_href=f"/payments/{row['payment']}/refund" if reason.refund and row["state"] == "parked" else "",
     )
 
@@ -104,7 +105,8 @@ async def needs(place: Home) -> tuple[str, str]:
     if account and wanted:
         by = f" by {date_long(account['deadline_at'].date())}" if account["deadline_at"] else ""
         return f"Stripe needs something from you{by}: {', '.join(wanted)}.", "/setup"
-    stopped = await pauses.paused(place.merchant_id)
+    reached = any(one["state"] == "connected" for one in place.live)  # else that is what the merchant must hear first
+    stopped = await pauses.paused(place.merchant_id) if reached else ("", "")
     if stopped[0]:
         return stopped
     if held := await organisations.held(place.live):
