@@ -65,10 +65,10 @@ ROOMS = {
         "rooms/test_outcome_exact rooms/test_parked_exact unit/test_writeback_words",
     ),
     "writeback": Room(
-        "app/books/writeback/beside app/books/writeback/paying app/books/writeback/reversals app/books/writeback/search "
-        "app/books/writeback/sending app/books/writeback/twins",
-        "rooms/test_writeback rooms/test_writeback_batch rooms/test_writeback_turns "
-        "rooms/test_payouts rooms/test_money_back",
+        "app/books/writeback/beside app/books/writeback/calls app/books/writeback/paying app/books/writeback/reversals "
+        "app/books/writeback/search app/books/writeback/sending app/books/writeback/twins",
+        "rooms/test_beside_exact rooms/test_calls_exact rooms/test_paying_exact rooms/test_reversals_exact "
+        "rooms/test_looking_exact rooms/test_sending_exact rooms/test_twins_exact",
     ),
 }
 
