@@ -25,7 +25,8 @@ Said = dict[int, Later | None]
 
 async def taking_back(shelf: Shelf, written: str = "confirmed", **columns: Any) -> tuple[Item, int]:
     """A reversal in our hands, and the row of its payment in this state ("": there is none); all of the money went back."""
-    paid = await shelf.payment(**{"refunded_minor": 4000, "state": "refunded"} | columns)
+    gone: dict[str, Any] = {"refunded_minor": 4000, "state": "refunded"}
+    paid = await shelf.payment(**gone | columns)
     row_id = 0
     if written:
         await shelf.choose("payments", "GBP")
@@ -129,7 +130,7 @@ async def test_a_person_may_be_faster(xero: XeroSays, shelf: Shelf):
     """A payment that was put right since it was read holds nothing up."""
     for state, becomes in (("confirmed", "intended"), ("parked", "parked"), ("", "intended")):
         item, _ = await taking_back(shelf, state)
-        await reversals._wait_for_a_person(item)  # noqa: SLF001 - between two reads of one turn
+        await reversals._wait_for_a_person(item)
         assert becomes == (await told(item))[0]
         await db.fetch("DELETE FROM account_choice WHERE connection = $1", shelf.connection)
 

@@ -18,7 +18,7 @@ from app.core.money import Money
 from app.core.work import Claim, Postpone
 from tests.fixtures.xero_says import Says, XeroSays
 from tests.rooms.shelf import PAID_AT, Row, Shelf, bring, put, write_back
-from tests.rooms.writing import LOOKING, LOST, ONCE_MORE, entry, invoice, invoices, moved, no, payment, payments, spent
+from tests.rooms.writing import LOOKING, LOST, ONCE_MORE, entry, invoices, moved, no, payment, payments, spent
 
 SEND, SEARCH = "PUT /Payments", "GET /Payments"
 HOUR = timedelta(hours=1)
