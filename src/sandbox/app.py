@@ -47,6 +47,7 @@ def create_app(world: World) -> Gate:
         clock.cancel()
         with suppress(asyncio.CancelledError):
             await clock
+        await world.clock.stop()
         world.store.close()
 
     app = Litestar(

@@ -121,6 +121,13 @@ class Clock:
             except TimeoutError:
                 continue
 
+    async def stop(self) -> None:
+        """Cut short what is under way; it runs again after a restart. Call when the loop has ended."""
+        under_way = [*self._tasks]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
     async def settle(self) -> None:
         """Perform what is due now, in order, and wait until every action under way has finished."""
         self._store.commit()
@@ -171,8 +178,7 @@ class Clock:
             await self._handlers[row["kind"]](row["payload"])
         except Exception:
             log.exception("scheduled action %s failed", row["kind"])
-        finally:
-            # Deleted only after it ran: an action cut short by a kill runs again after the restart.
-            self._store.delete("_schedule", row["id"])
-            self._taken.discard(row["id"])
-            self._store.commit()
+        # Deleted only after it ran: an action cut short by a kill, or a stop, runs again after the restart.
+        self._store.delete("_schedule", row["id"])
+        self._taken.discard(row["id"])
+        self._store.commit()

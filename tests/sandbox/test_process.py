@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import smtplib
@@ -12,10 +13,14 @@ import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from sandbox.app import create_app
+from sandbox.store import Obj, Store
+from sandbox.world import World
 from tests.sandbox.process import Sandbox
 
 SOURCES = Path(__file__).parents[2] / "src"
@@ -67,6 +72,52 @@ def test_it_says_two_lines_and_no_more(process: Process) -> None:
     assert ("", "") == process.communicate(timeout=10)
 
 
+@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
+async def test_a_stop_cuts_short_what_is_under_way(tmp_path: Path) -> None:
+    """What is under way when it stops (a webhook that nobody answers) is cut short before the store closes, and runs again."""
+    store = Store(tmp_path / "sandbox.db")
+    world = World(store, "http://localhost:1")
+    app: Any = create_app(world)
+    said, told = asyncio.Queue[Any](), asyncio.Queue[Any]()
+    begun, ended = asyncio.Event(), []
+
+    async def deliver(_payload: Obj) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cut short")
+            raise
+
+    world.clock.on("test.deliver", deliver)
+    running = asyncio.create_task(
+        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, told.get, said.put)
+    )
+    await told.put({"type": "lifespan.startup"})
+    assert "lifespan.startup.complete" == (await said.get())["type"]
+    world.clock.after(0, "test.deliver", {})
+    await asyncio.wait_for(begun.wait(), 20)
+    await told.put({"type": "lifespan.shutdown"})
+    assert "lifespan.shutdown.complete" == (await asyncio.wait_for(said.get(), 20))["type"]
+    await running
+    assert ["cut short"] == ended
+    again = Store(tmp_path / "sandbox.db")
+    assert ["test.deliver"] == [row["kind"] for row in again.all("_schedule") if row["kind"].startswith("test")]
+    again.close()
+
+
+def until_refused(port: int) -> None:
+    """Wait until nobody listens any more."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("localhost", port), timeout=1).close()
+        except OSError:
+            return
+        time.sleep(0.1)
+    pytest.fail("somebody still listens")
+
+
 def test_each_platform_may_have_a_port_of_its_own(tmp_path: Path) -> None:
     """For clients that take no path: each platform's own paths answer at the root of a port that its line names."""
     command, pipe = [*COMMAND, str(tmp_path), "--xero-port", "0", "--stripe-port", "0"], subprocess.PIPE
@@ -95,14 +146,7 @@ def test_a_killed_demo_leaves_no_sandbox(tmp_path: Path) -> None:
         port = int(demo.stdout.readline().rsplit(":", 1)[1])
         socket.create_connection(("localhost", port)).close()
         demo.kill()
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("localhost", port), timeout=1).close()
-        except OSError:
-            return
-        time.sleep(0.1)
-    pytest.fail("the sandbox outlived its demo")
+    until_refused(port)
 
 
 def test_its_snippets_point_clients_at_it(sandbox: Sandbox) -> None:
