@@ -32,6 +32,34 @@ _LOCKED = (
 HOUR = 3600
 
 
+class Window:
+    """What was counted within the last ``span`` seconds, by name; who has not come for so long is forgotten."""
+
+    def __init__(self, span: float) -> None:
+        self._span = span
+        self.seen: dict[str, deque[float]] = {}
+
+    def room(self, name: str, most: int | None, now: float) -> bool:
+        """Whether one more fits into the span that ends now; counts it when it does. None: nothing is counted."""
+        if most is None:
+            return True
+        while self.seen and self._passed(self.seen[oldest := next(iter(self.seen))], now, last=True):
+            del self.seen[oldest]
+        times = self.seen.pop(name, None) or deque()
+        while times and self._passed(times, now):
+            times.popleft()
+        fits = len(times) < most
+        if fits:
+            times.append(now)
+        if times:
+            self.seen[name] = times  # whoever came last stands last
+        return fits
+
+    def _passed(self, times: deque[float], now: float, *, last: bool = False) -> bool:
+        """Whether the first (or the last) of them is over, or yet to come: a clock may be set back."""
+        return not now - self._span < times[-1 if last else 0] <= now
+
+
 class Limits:
     """A guard of the gate for everything under the API."""
 
@@ -39,7 +67,7 @@ class Limits:
 
     def __init__(self, stripe: Stripe) -> None:
         self._stripe = stripe
-        self._seen: dict[str, deque[float]] = {}
+        self._calls, self._changes = Window(1), Window(HOUR)
         self._flying: dict[str, int] = {}
 
     def enter(self, scope: HTTPScope, headers: dict[str, str]) -> Reply | None:
@@ -53,33 +81,24 @@ class Limits:
 
     def leave(self, scope: HTTPScope, headers: dict[str, str], reply: Reply) -> None:
         """Count it out."""
-        self._flying[_owner(headers)] -= 1
+        account = _owner(headers)
+        self._flying[account] -= 1
+        if not self._flying[account]:
+            del self._flying[account]
 
     def _exceeded(self, limits: StripeLimits, account: str, scope: HTTPScope) -> str | None:
         if limits.concurrent is not None and self._flying.get(account, 0) >= limits.concurrent:
             return "global-concurrency"
         most, now = limits.live_second if self._stripe.livemode else limits.second, time.monotonic()
-        if not self._room(account, most, now, 1):
+        if not self._calls.room(account, most, now):
             return "global-rate"
         endpoint = f"{account} {scope['method']} {_ID.sub('{id}', scope['path'])}"
-        if not self._room(endpoint, limits.endpoint_second, now, 1):
+        if not self._calls.room(endpoint, limits.endpoint_second, now):
             return "endpoint-rate"
         changed = _INTENT.match(scope["path"]) if scope["method"] == "POST" else None
-        if changed and not self._room(changed[1], limits.intent_hour, self._stripe.world.clock.timestamp(), HOUR):
+        if changed and not self._changes.room(changed[1], limits.intent_hour, self._stripe.world.clock.timestamp()):
             return "resource-specific"
         return None
-
-    def _room(self, name: str, most: int | None, now: float, span: float) -> bool:
-        """Whether one more fits into the ``span`` that ends now; counts it when it does."""
-        if most is None:
-            return True
-        seen = self._seen.setdefault(name, deque())
-        while seen and not now - span < seen[0] <= now:
-            seen.popleft()
-        if len(seen) >= most:
-            return False
-        seen.append(now)
-        return True
 
     def _refuse(self, reason: str) -> Reply:
         error = StripeError(429, _WORDS, code="rate_limit")

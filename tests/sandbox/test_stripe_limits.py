@@ -9,7 +9,7 @@ import httpx
 import pytest
 import stripe
 
-from sandbox.stripe_limits import Locks
+from sandbox.stripe_limits import Locks, Window
 from tests.sandbox.stripe_people import SECRET, Platform, account_params, session_params
 
 
@@ -229,3 +229,18 @@ async def test_the_platform_lets_an_account_go_by_oauth(platform: Platform) -> N
     assert [account] == [one.json["account"] for one in platform.ears.of("account.application.deauthorized")]
     with pytest.raises(stripe.PermissionError):
         await platform.client.v1.charges.list_async(None, {"stripe_account": account})
+
+
+def test_who_comes_no_more_is_forgotten() -> None:
+    """A window holds the names of its own span only, whether time runs on or is set back, and counts right all the while."""
+    window = Window(3600)
+    for second in range(20_000):
+        assert window.room(f"pi_{second}", 2, float(second))
+    assert 3600 >= len(window.seen)
+    answers = [window.room("pi_busy", 2, moment) for moment in (20_000.0, 20_001.0, 20_002.0, 23_600.5, 23_601.0)]
+    assert [True, True, False, True, True] == answers
+    assert window.room("pi_before", 1, 5.0)
+    assert ["pi_before"] == list(window.seen)
+    assert not window.room("pi_never", 0, 6.0)
+    assert window.room("pi_unlimited", None, 6.0)
+    assert ["pi_before"] == list(window.seen)
