@@ -15,6 +15,7 @@ from sandbox.store import Obj
 from sandbox.xero_accounting import Kit
 from sandbox.xero_accounting.credit_notes import save_note
 from sandbox.xero_accounting.history import note_history
+from sandbox.xero_accounting.payments import account_errors, currency_errors
 from sandbox.xero_ledger import lock_problem
 from sandbox.xero_lines import totals
 from sandbox.xero_seed import blank_invoice
@@ -111,6 +112,8 @@ class Desk:
         if account is None:
             raise refused(f"There is no account {code}.")
         organisation = self.row("xero.organisation", row["tenant"])
+        for problem in account_errors(account) + currency_errors(account, row, organisation):
+            raise refused(problem)
         date = _day(given["date"]) if given.get("date") else self._kit.ledger.today(organisation)
         values = {"tenant": row["tenant"], "target_kind": "xero.invoice", "target": row["id"], "account": account["id"]}
         values |= {"date": date, "amount": amount, "bank_amount": amount, "rate": row["rate"], "app": False}

@@ -83,3 +83,24 @@ def test_what_does_not_fit_is_refused(abroad: Person, number: str, given: dict[s
     answer = abroad.pay(number, 1, **given)
     assert (400, [said]) == (answer.status_code, messages(answer))
     assert due == abroad.invoice(number)["AmountDue"]
+
+
+def test_a_bank_account_needs_an_enabled_currency(abroad: Person) -> None:
+    """A bank account in a currency that the organisation does not use is refused; without one it is kept in the base's."""
+    bank = {"Code": "094", "Name": "Dollar bank", "Type": "BANK", "BankAccountNumber": "7654321"}
+    answer = abroad.api("PUT", "/Accounts", bank | {"CurrencyCode": "USD"})
+    assert (400, ["Organisation is not subscribed to currency USD"]) == (answer.status_code, messages(answer))
+    assert 400 == abroad.api("PUT", "/Accounts", bank | {"CurrencyCode": ["EUR"]}).status_code
+    made = abroad.api("PUT", "/Accounts", bank | {"CurrencyCode": ""})
+    assert (200, "GBP") == (made.status_code, made.json()["Accounts"][0]["CurrencyCode"])
+
+
+@pytest.mark.parametrize(("code", "said"), [("093", WRONG), ("200", "Account type is invalid"), ("090", "")])
+def test_a_person_pays_into_a_fitting_account_only(abroad: Person, code: str, said: str) -> None:
+    """At the desk, too, pounds go into no bank account in euros, and into no account that takes no payments."""
+    invoice = abroad.invoice("INV-2041")
+    path = f"/_xero/invoices/{invoice['InvoiceID']}/pay"
+    answer = abroad.sandbox.http.post(path, json={"amount": "1.00", "account": code})
+    assert (409 if said else 200) == answer.status_code
+    assert said in answer.text
+    assert (invoice["AmountDue"] == abroad.invoice("INV-2041")["AmountDue"]) is bool(said)

@@ -54,7 +54,7 @@ def _new_account(kit: Kit, call: Call, body: Any) -> Answer:
         "system": "",
         "status": "ACTIVE",
         "tax_type": wire.get("TaxType", "NONE"),
-        "currency": wire.get("CurrencyCode", call.organisation["currency"]) if bank else None,
+        "currency": (wire.get("CurrencyCode") or call.organisation["currency"]) if bank else None,
         "number": wire.get("BankAccountNumber"),
     }
     call.world.store.put("xero.account", row["id"], row)
@@ -113,6 +113,9 @@ def _account_problems(call: Call, wire: dict[str, Any]) -> list[str]:
         errors.append("A PayPal account cannot be created.")
     if wire.get("Type") == "BANK" and not wire.get("BankAccountNumber"):
         errors.append("A bank account number is required.")
+    enabled = {row["code"] for row in call.rows("xero.currency")} | {call.organisation["currency"]}
+    if wire.get("Type") == "BANK" and wire.get("CurrencyCode") and str(wire["CurrencyCode"]) not in enabled:
+        errors.append(f"Organisation is not subscribed to currency {wire['CurrencyCode']}")
     if wire.get("Type") != "BANK" and not wire.get("Code"):
         errors.append("Please enter a unique Code.")
     taken = {row["code"] for row in call.rows("xero.account")} | {row["name"] for row in call.rows("xero.account")}

@@ -56,7 +56,7 @@ def check(kit: Kit, call: Call, wire: dict[str, Any], spent: Spent) -> tuple[lis
     """All that is wrong with one element, and the payment it would be. ``spent`` is what its batch already takes."""
     kind, target, errors = _target(call, wire)
     account = _account(call, wire.get("Account"))
-    errors += _account_errors(account)
+    errors += account_errors(account)
     amount = _amount(wire.get("Amount"), "Amount", errors)
     date = _date(kit, call, wire, errors)
     if target is not None:
@@ -104,7 +104,8 @@ def _account(call: Call, given: Any) -> Obj | None:
     return next((row for row in call.rows("xero.account") if code and row["code"] == code), None)
 
 
-def _account_errors(account: Obj | None) -> list[str]:
+def account_errors(account: Obj | None) -> list[str]:
+    """What keeps an account from taking payments of any document."""
     if account is None or account["status"] == "DELETED":
         return [NO_ACCOUNT]
     if account["status"] == "ARCHIVED":
@@ -147,14 +148,22 @@ def _target_errors(kit: Kit, kind: str, target: Obj, amount: int, spent: Spent) 
     return errors
 
 
+def currency_errors(account: Obj, target: Obj, organisation: Obj) -> list[str]:
+    """What keeps an account from taking payments of this document."""
+    base = organisation["currency"]
+    if (account["currency"] or base) in (base, target["currency"]):
+        return []
+    return ["The bank account's currency must be that of the document or the base currency"]  # *
+
+
 def _conversion(
     call: Call, wire: dict[str, Any], account: Obj, target: Obj, amount: int, errors: list[str]
 ) -> tuple[str, int]:
     """The rate and the amount in the bank account's currency; BankAmount wins over CurrencyRate."""
     base, currency = call.organisation["currency"], target["currency"]
     bank_currency = account["currency"] or base
-    if bank_currency not in (base, currency):
-        errors.append("The bank account's currency must be that of the document or the base currency")  # *
+    if wrong := currency_errors(account, target, call.organisation):
+        errors += wrong
         return "1", amount
     if currency == base:
         return "1", amount
