@@ -166,12 +166,13 @@ def lock_problem(organisation: Obj, date: str) -> str | None:
 
 
 def truth(world: World) -> dict[str, Any]:
-    """Every payment, bank transaction and transfer there is, deleted ones too: the oracle."""
+    """Every payment, bank transaction, transfer and credit note there is, deleted ones too: the oracle."""
     return {
         "payments": [_told(world, row) for row in world.store.all("xero.payment")],
         "bank_transactions": world.store.all("xero.banktransaction"),
         "batch_payments": world.store.all("xero.batchpayment"),
         "bank_transfers": world.store.all("xero.banktransfer"),
+        "credit_notes": world.store.all("xero.creditnote"),
         "allocations": world.store.all("xero.allocation"),
     }
 

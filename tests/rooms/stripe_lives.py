@@ -8,7 +8,7 @@ import msgspec
 
 from app.clients.bundle import Clients
 from app.clients.stripe import Stripe
-from app.clients.stripe_wire import DisputeView, IntentView, SessionView
+from app.clients.stripe_wire import DisputeView, IntentView, RefundView, SessionView
 from app.core import db
 from tests.rooms.till import Till
 
@@ -23,6 +23,7 @@ class Stage:
     session: SessionView
     intent: IntentView
     disputes: Sequence[DisputeView]
+    refunds: Sequence[RefundView]
 
 
 @dataclass
@@ -60,6 +61,9 @@ class Recorded:
     async def disputes(self, _account: str, _id: str) -> list[DisputeView]:
         return list(self._stage.disputes)
 
+    async def refunds(self, _account: str, _id: str) -> list[RefundView]:
+        return list(self._stage.refunds)
+
     def beside(self, clients: Clients) -> Clients:
         """The same clients, with this Stripe."""
         return replace(clients, stripe=cast("Stripe", self))
@@ -83,7 +87,7 @@ async def _read(till: Till, life: Life) -> Stage:
     intent = await stripe.intent(life.account, life.intent_id)
     life.charge_id = intent.charge.id if intent.charge else ""
     disputes = await stripe.disputes(life.account, life.charge_id) if life.charge_id else []
-    return Stage(session, intent, disputes)
+    return Stage(session, intent, disputes, await stripe.refunds(life.account, life.intent_id))
 
 
 def _event(life: Life, kind: str) -> Event:

@@ -187,9 +187,9 @@ async def test_a_payout_is_looked_for_among_transfers(xero: XeroSays, shelf: She
 
 
 async def test_every_page_is_looked_through(xero: XeroSays, shelf: Shelf):
-    """From the first to the one that is not full."""
+    """From the first to one that is less than Xero's smallest full page: it may cut the size that was asked for."""
     item = await fee(shelf)
-    full: list[dict[str, Any]] = [{}] * 999
+    full: list[dict[str, Any]] = [{}] * 99
     pages = [spent(entry(item, "a"), *full), spent(*full, entry(item, "b")), spent(*full)]
     xero.when(SPENT, *pages)
     assert ["a", "b"] == (await beside(await xero.tenant(), [item]))[item.reference]
@@ -201,7 +201,7 @@ async def test_more_than_can_be_looked_through_is_no_answer(xero: XeroSays, shel
     """After fifty thousand it is said so, rather than that there is nothing."""
     item = await fee(shelf)
     xero.when(SPENT, spent(*[{}] * 1000))
-    with pytest.raises(Upstream, match=r"^Xero has more bank transactions than can be looked through\.$") as raised:
+    with pytest.raises(Upstream, match=r"^Xero has more of these than can be looked through\.$") as raised:
         await beside(await xero.tenant(), [item])
     error: Any = raised.value
     assert ("too_many", False, None) == (error.code, error.permanent, error.retry_after)

@@ -8,7 +8,7 @@ import pytest
 
 from app.books import attempts, ledger, payments, writeback
 from app.clients.stripe import Stripe
-from app.clients.stripe_wire import BalanceView, DisputeView
+from app.clients.stripe_wire import BalanceView, DisputeView, RefundView
 from app.core import db
 from app.core.clock import date_in, now
 from tests.rooms.till import Row, Till
@@ -20,6 +20,7 @@ class Says:
     def __init__(self, till: Till, payment: Row, told: Any) -> None:
         self._till, self._payment, self._told = till, payment, told
         self._disputes: list[DisputeView] = []
+        self._refunds: list[RefundView] = []
 
     @classmethod
     async def of(cls, till: Till, payment: Row) -> "Says":
@@ -31,8 +32,17 @@ class Says:
     async def disputes(self, _account: str, _id: str) -> list[DisputeView]:
         return self._disputes
 
+    async def refunds(self, _account: str, _id: str) -> list[RefundView]:
+        return self._refunds
+
     async def refunded(self, minor: int) -> None:
-        """So much has been refunded by now."""
+        """So much has been refunded by now: by one more refund, or because the last one failed."""
+        more = minor - self._told.charge.amount_refunded
+        if more > 0:
+            made = RefundView(f"re_{len(self._refunds)}", "succeeded", more, "gbp", "", "", now(), None, "")
+            self._refunds.append(made)
+        elif self._refunds:
+            self._refunds[-1] = replace(self._refunds[-1], status="failed")
         await self._say(replace(self._told.charge, amount_refunded=minor))
 
     async def disputed(self, *statuses: str, minor: int = 4000, currency: str = "gbp") -> None:

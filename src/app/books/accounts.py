@@ -1,4 +1,4 @@
-"""Which accounts in Xero take payments (one for each currency) and fees. Writer of `account_choice`.
+"""Which accounts in Xero take payments (one for each currency), fees, payouts and credit notes. Writer of `account_choice`.
 
 Chosen by the merchant from Xero's own list: never free text, never made silently (Xero's certification, facts §8.1).
 """
@@ -17,8 +17,11 @@ from app.clients.xero_wire import XeroAccount, XeroTaxRate
 from app.core import db, live
 from app.core.errors import Refused
 
-Kind = Literal["payments", "fees", "bank"]
+Kind = Literal["payments", "fees", "bank", "refunds"]
 SPENDING = frozenset({"EXPENSE", "OVERHEADS", "DIRECTCOSTS"})
+EARNING = frozenset({"REVENUE", "SALES", "OTHERINCOME"})
+# Chosen once for all currencies, with a tax rate.
+_TAXED = frozenset({"fees", "refunds"})
 
 _CHOOSE = """
 INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, name, tax_type, account_currency, by_payout)
@@ -41,6 +44,12 @@ def takes_fees(account: XeroAccount) -> bool:
     return account.status == "ACTIVE" and not account.system_account and spending
 
 
+def takes_refunds(account: XeroAccount) -> bool:
+    """Active, and an account for money earned: a credit note takes back what an invoice put there."""
+    earning = account.kind == "REVENUE" or account.type in EARNING
+    return account.status == "ACTIVE" and not account.system_account and earning
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     """An organisation's accounts and tax rates as they were when they were read."""
@@ -61,6 +70,12 @@ class Chart:
         return sorted(found, key=lambda account: (account.code, account.name.lower()))
 
     @property
+    def refunds(self) -> list[XeroAccount]:
+        """The accounts a credit note may be on, by code."""
+        found = [account for account in self.accounts if takes_refunds(account)]
+        return sorted(found, key=lambda account: (account.code, account.name.lower()))
+
+    @property
     def banks(self) -> list[XeroAccount]:
         """The bank accounts payouts may arrive on."""
         return [account for account in self.payments if account.type == "BANK"]
@@ -70,9 +85,14 @@ class Chart:
         """The tax rates a fee may carry."""
         return [rate for rate in self.rates if rate.status == "ACTIVE" and rate.for_expenses]
 
+    @property
+    def refund_rates(self) -> list[XeroTaxRate]:
+        """The tax rates a credit note may carry."""
+        return [rate for rate in self.rates if rate.status == "ACTIVE" and rate.for_revenue]
+
     def account(self, kind: Kind, xero_account_id: str) -> XeroAccount:
         """The account of that id. Raises Refused when there is none that can take this kind."""
-        fitting = {"payments": self.payments, "fees": self.fees, "bank": self.banks}[kind]
+        fitting = {"payments": self.payments, "fees": self.fees, "bank": self.banks, "refunds": self.refunds}[kind]
         found = next((one for one in fitting if one.id == xero_account_id), None)
         if found is None:
             raise Refused("Choose an account from the list: it must be active and able to take this.")
@@ -88,18 +108,19 @@ async def choose(
     merchant_id: UUID, connection_id: UUID, known: Chart, kind: Kind, currency: str, account_id: str, tax_type: str = "",
     *, by_payout: bool = False,
 ) -> None:  # fmt: skip
-    """Use this account of Xero's from now on; `currency` is "" for fees, which are recorded by payment or by payout.
+    """Use this account of Xero's from now on; `currency` is "" for credit notes and fees, those by payment or by payout.
 
     Raises Refused (with words for the form) and NotFound.
     """
     connection = await one(merchant_id, connection_id)
     account = known.account(kind, account_id)
     others = set() if kind == "bank" else {connection["base_currency"]}
-    if kind != "fees" and account.currency not in {"", currency} | others:
+    if kind not in _TAXED and account.currency not in {"", currency} | others:
         raise Refused(f"{account.name} is kept in {account.currency}. Choose an account for {currency}.")
-    if kind == "fees" and tax_type and all(rate.tax_type != tax_type for rate in known.fee_rates):
+    rates = known.refund_rates if kind == "refunds" else known.fee_rates
+    if kind in _TAXED and tax_type and all(rate.tax_type != tax_type for rate in rates):
         raise Refused("Choose a tax rate from the list.")
-    of, tax = ("", tax_type or account.tax_type) if kind == "fees" else (currency, "")
+    of, tax = ("", tax_type or account.tax_type) if kind in _TAXED else (currency, "")
     before = (await chosen(connection_id)).get((kind, of))
     kept_in = account.currency or connection["base_currency"]
     async with db.transaction():

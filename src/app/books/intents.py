@@ -26,12 +26,12 @@ __all__ = ["WAITS", "chosen"]
 Row = Mapping[str, Any]
 log = structlog.get_logger()
 BRAND = "Payportal"
-# Why a write was abandoned: a person booked it, its cause went away, or it is in Xero as an overpayment.
-BY_HAND, WITHDRAWN, OVERPAID = "by_hand", "withdrawn", "overpayment"
+# Why a write was abandoned: a person booked it, its cause went away, or it is in Xero as an overpayment or a credit note.
+BY_HAND, WITHDRAWN, OVERPAID, CREDITED = "by_hand", "withdrawn", "overpayment", "credit_note"
 # Why a taking back waits: the payment itself waits for a person.
 PAYMENT_WAITS = "payment_waits"
 # Never sent: what only a person can do in Xero.
-BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange"})
+BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange", "credit_back"})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 # With what Stripe charged for no payment in particular.
@@ -42,11 +42,12 @@ WHERE l.payout = $1 AND (p.connection = $2
   OR (l.payment IS NULL AND l.kind IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee', 'payment_network_cost')))
   AND NOT EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'fee' AND l.kind IN ('charge', 'payment'))
 """
+_CREDITED = "SELECT 1 FROM write_back WHERE payment = $1 AND kind = 'credit_refund' AND state <> 'abandoned' LIMIT 1"
 _INSERT = """
-INSERT INTO write_back (merchant, connection, invoice, payment, payout, kind, reference, amount_minor, currency, request,
-  request_sha256, idempotency_key, state, reason, message, xero_id, created_at, next_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', '', 'intended', '', '', '', now(), now())
-ON CONFLICT ({of}, kind) DO NOTHING RETURNING id
+INSERT INTO write_back (merchant, connection, invoice, payment, payout, kind, reference, amount_minor, currency,
+  stripe_refund_id, request, request_sha256, idempotency_key, state, reason, message, xero_id, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', '', '', 'intended', '', '', '', now(), now())
+ON CONFLICT ({once}) DO NOTHING RETURNING id
 """
 
 
@@ -102,6 +103,8 @@ async def intend_difference(payment: Row, more: Money) -> None:
     account = await chosen(payment["connection"], "payments", payment["currency"])
     if not account or account["kept_in"] != more.currency or not await records_payouts(payment["connection"]):
         return
+    if await db.fetch_value(_CREDITED, payment["id"]):  # then Xero has Stripe's own figure of each refund
+        return
     amount, word = Money(abs(more.minor), more.currency), "more" if more.minor > 0 else "less"
     said = f"Stripe took {amount} {word} for the refund than the payment had brought."
     await put_before_merchant(payment, "exchange", amount, "refund_rate", said)
@@ -127,6 +130,13 @@ async def put_before_merchant(payment: Row, kind: str, amount: Money, reason: st
 async def intend_reversal(payment: Row) -> int | None:
     """Mean to take an applied payment back, because all of its money went back to the customer."""
     return await _insert(payment, "reversal", Money(payment["amount_minor"], payment["currency"]))
+
+
+async def intend_of_refund(payment: Row, stripe_refund_id: str, kind: str, amount: Money) -> int | None:
+    """Mean to write one of a refund's kinds (credit_note, credit_refund); None when that was meant before."""
+    of = (payment["merchant"], payment["connection"], payment["invoice"], payment["id"], None)
+    reference = reference_of(payment["stripe_account_id"], stripe_refund_id, kind)
+    return await _mean(of, kind, amount, reference, stripe_refund_id)
 
 
 async def intend_transfer(payout: Row, connection_id: UUID) -> int | None:
@@ -221,10 +231,10 @@ async def unwedge() -> int:
 
 
 async def go_on_taking_back(payment_id: UUID) -> None:
-    """The payment stands in Xero: what waited for that to take it back goes on. In the caller's transaction."""
-    reversal = await of_payment(payment_id, "reversal")
-    if reversal and reversal["state"] == "parked" and reversal["reason"] == PAYMENT_WAITS:
-        await ask_again(reversal["id"])
+    """The payment stands in Xero: what waited for that, to take it back or to credit it, goes on. In the caller's transaction."""
+    sql = "SELECT id FROM write_back WHERE payment = $1 AND state = 'parked' AND reason = $2 ORDER BY id"
+    for row in await db.fetch(sql, payment_id, PAYMENT_WAITS):
+        await ask_again(row["id"])
 
 
 async def reopen(write_back_id: int, amount: Money, reason: str) -> bool:
@@ -287,9 +297,13 @@ async def _freeze(write_back_id: int) -> Row | None:
 
 _WHOLE = """
 SELECT w.*, p.paid_at, p.currency AS paid_currency, p.amount_minor AS paid_minor, p.settled_minor, p.settlement_currency,
-  c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on, o.stripe_payout_id
+  c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on, o.stripe_payout_id, r.refunded_at, r.moved_minor,
+  r.moved_currency, n.xero_id AS credit_note_id
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN payment p ON p.id = w.payment
-LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout WHERE w.id = $1
+LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout
+LEFT JOIN stripe_refund r ON r.payment = w.payment AND r.stripe_refund_id = w.stripe_refund_id
+LEFT JOIN write_back n ON n.payment = w.payment AND n.stripe_refund_id = r.stripe_refund_id AND n.kind = 'credit_note'
+WHERE w.id = $1
 """
 
 
@@ -303,11 +317,18 @@ def _sent(payout: Row, kind: str) -> str:
     return reference_of(payout["stripe_account_id"], payout["stripe_payout_id"], kind)
 
 
-async def _mean(of: tuple[UUID | None, ...], kind: str, amount: Money, reference: str) -> int | None:
-    """One row for each kind of a payment or a payout. `of`: merchant, connection, invoice, payment, payout."""
+async def _mean(
+    of: tuple[UUID | None, ...], kind: str, amount: Money, reference: str, stripe_refund_id: str = ""
+) -> int | None:
+    """One row for each kind of a payment (of one refund, if named) or a payout.
+
+    `of`: merchant, connection, invoice, payment, payout.
+    """
     async with db.transaction():
-        sql = _INSERT.format(of="payment" if of[3] else "payout")
-        row_id: int | None = await db.fetch_value(sql, *of, kind, reference, amount.minor, amount.currency)
+        sql = _INSERT.format(once="payment, kind, stripe_refund_id" if of[3] else "payout, kind")
+        row_id: int | None = await db.fetch_value(
+            sql, *of, kind, reference, amount.minor, amount.currency, stripe_refund_id
+        )
         if row_id is not None and kind not in BY_PERSON:
             await freeze(row_id)
             wake("write_back", row_id)

@@ -33,7 +33,7 @@ class Cannot(Exception):
 
 
 async def chosen(connection_id: UUID, kind: str, currency: str) -> Row | None:
-    """The account the merchant chose for payments in a currency, or (currency "") for fees, with the currency it is kept in.
+    """The account chosen for payments in a currency, or (currency "") for fees or refunds, with the currency it is kept in.
 
     `kept_in` is "" where that is not known: chosen before we noted it, for another currency than the organisation's own.
     """
@@ -51,19 +51,26 @@ async def element(row: Row) -> dict[str, Any]:
     on = _on(row)
     if row["kind"] == "fee":
         return await _fee(row, amount, on)
+    if row["kind"] == "credit_note":
+        return await _credit_note(row, amount, on)
     account = await chosen(row["connection"], "payments", row["currency"])
     if account is None:
         raise Cannot("account_missing")
     if row["kind"] == "overpayment":
         return _overpayment(row, amount, on, account)
-    element = {
-        "Invoice": {"InvoiceID": row["xero_invoice_id"]},
+    refund = row["kind"] == "credit_refund"
+    of = {"CreditNote": {"CreditNoteID": row["credit_note_id"]}} if refund else _invoice(row)
+    element = of | {
         "Account": {"AccountID": account["xero_account_id"]},
         "Date": on,
         "Amount": amount,
         "Reference": row["reference"],
     }
-    return element | _in_the_bank(row, account["kept_in"])
+    return element | (_out_of_the_bank if refund else _in_the_bank)(row, account["kept_in"])
+
+
+def _invoice(row: Row) -> dict[str, Any]:
+    return {"Invoice": {"InvoiceID": row["xero_invoice_id"]}}
 
 
 def _in_the_bank(row: Row, kept_in: str) -> dict[str, Any]:
@@ -79,6 +86,41 @@ def _in_the_bank(row: Row, kept_in: str) -> dict[str, Any]:
         return {}
     brought = part_of(row["settled_minor"], row["amount_minor"], row["paid_minor"])
     return {"BankAmount": Money(brought, kept_in).decimal}
+
+
+def _out_of_the_bank(row: Row, kept_in: str) -> dict[str, Any]:
+    """What a refund in another currency took from an account that is kept in Stripe's: as above, its own figure."""
+    if kept_in in {"", row["currency"]}:
+        return {}
+    if not row["moved_currency"] and now() < row["refunded_at"] + RATE_PATIENCE:
+        raise Cannot(WAITS)
+    if row["moved_currency"] != kept_in:
+        return {}
+    return {"BankAmount": Money(row["moved_minor"], kept_in).decimal}
+
+
+async def _credit_note(row: Row, amount: Decimal, on: str) -> dict[str, Any]:
+    """What the merchant owes the customer back, by one line on the account and tax rate chosen for that (facts §5.5)."""
+    account = await chosen(row["connection"], "refunds", "")
+    if account is None:
+        raise Cannot("refunds_account")
+    line = _line(f"Refund of invoice {row['number']}", amount, account)
+    return {
+        "Type": "ACCRECCREDIT",
+        "Status": "AUTHORISED",
+        "Contact": {"ContactID": row["contact_id"]},
+        "Date": on,
+        "LineAmountTypes": "Inclusive",
+        "LineItems": [line],
+        "CurrencyCode": row["currency"],
+        "Reference": row["reference"],
+    }
+
+
+def _line(description: str, amount: Decimal, account: Row) -> dict[str, Any]:
+    line: dict[str, Any] = {"Description": description, "Quantity": 1, "UnitAmount": amount}
+    line |= {"AccountCode": account["code"]} if account["code"] else {"AccountID": account["xero_account_id"]}
+    return line | ({"TaxType": account["tax_type"]} if account["tax_type"] else {})
 
 
 def part_of(whole: int, part: int, of: int) -> int:
@@ -143,18 +185,11 @@ async def _fee(row: Row, amount: Decimal, on: str) -> dict[str, Any]:
         if row["payout"]
         else f"Stripe fee for invoice {row['number']}"
     )
-    line: dict[str, Any] = {
-        "Description": of,
-        "Quantity": 1,
-        "UnitAmount": amount,
-    }
-    line |= {"AccountCode": fees["code"]} if fees["code"] else {"AccountID": fees["xero_account_id"]}
-    line |= {"TaxType": fees["tax_type"]} if fees["tax_type"] else {}
     return {
         "Type": "SPEND",
         "Contact": {"Name": "Stripe"},
         "LineAmountTypes": "Inclusive",
-        "LineItems": [line],
+        "LineItems": [_line(of, amount, fees)],
         "BankAccount": {"AccountID": bank["xero_account_id"]},
         "Date": on,
         "Reference": row["reference"],
@@ -162,9 +197,9 @@ async def _fee(row: Row, amount: Decimal, on: str) -> dict[str, Any]:
 
 
 def _on(row: Row) -> str:
-    """The day it counts for: the one that a person chose, else that of the payout or of the payment."""
+    """The day it counts for: the one that a person chose, else that of the payout, the refund or the payment."""
     known = row["dated_on"] or row["arrives_on"]
-    return known.isoformat() if known else _day(row["timezone"], row["paid_at"])
+    return known.isoformat() if known else _day(row["timezone"], row["refunded_at"] or row["paid_at"])
 
 
 def _day(zone: str, paid_at: datetime | None) -> str:

@@ -12,7 +12,7 @@ from app.books.machines import PAYMENT
 from app.books.payment_disputes import follow_disputes
 from app.books.payment_telling import Row, amount_of, method_words, reread, tell
 from app.books.payment_xero import follow
-from app.clients.stripe_wire import ChargeView, DisputeView, IntentView
+from app.clients.stripe_wire import ChargeView, DisputeView, IntentView, RefundView
 from app.core import db, jobs, live, states
 from app.core.clock import from_now, now
 from app.core.money import Money, from_stripe
@@ -20,13 +20,20 @@ from app.core.money import Money, from_stripe
 # A balance transaction comes within seconds for cards, within days for bank debits.
 FEE_SOON = 20
 
+_KEEP = """
+INSERT INTO stripe_refund (payment, stripe_refund_id, status, amount_minor, moved_minor, moved_currency, refunded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (payment, stripe_refund_id) DO UPDATE SET status = EXCLUDED.status,
+  moved_minor = EXCLUDED.moved_minor, moved_currency = EXCLUDED.moved_currency
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What Stripe says now: the intent with its newest charge, and the charge's disputes."""
+    """What Stripe says now: the intent with its newest charge, the charge's disputes, and its refunds, whoever made them."""
 
     intent: IntentView
     disputes: Sequence[DisputeView] = ()
+    refunds: Sequence[RefundView] = ()
 
     @property
     def charge(self) -> ChargeView | None:
@@ -42,15 +49,15 @@ async def converge(payment: Row, told: Told) -> Row:
     """Bring the row to what Stripe says; the row as it is afterwards."""
     if told.intent.status == "succeeded":
         payment = await _succeed(payment, told)
+        await _keep_refunds(payment, told.refunds)
         if payment["state"] in {"disputed", "dispute_lost"}:  # decided meanwhile: only then can a refund have followed
             payment = await follow_disputes(payment, told.disputes)
         payment = await _refund(payment, told)
         payment = await follow_disputes(payment, told.disputes)
         return await _settle(payment, told.charge)
     if told.intent.status in {"requires_payment_method", "canceled"}:
-        return await _settle(
-            await _fail(payment, told), told.charge
-        )  # what came and went cost its fee, heard of or not
+        payment = await _fail(payment, told)
+        return await _settle(payment, told.charge)  # what came and went cost its fee, heard of or not
     return payment
 
 
@@ -132,6 +139,15 @@ async def _refund(payment: Row, told: Told) -> Row:
     payment = await reread(payment)
     await follow(payment)
     return payment
+
+
+async def _keep_refunds(payment: Row, refunds: Sequence[RefundView]) -> None:
+    for one in refunds:
+        moved = from_stripe(one.moved, one.moved_currency) if one.moved is not None else None
+        await db.fetch(
+            _KEEP, payment["id"], one.id, one.status, from_stripe(one.amount, one.currency).minor,
+            abs(moved.minor) if moved else None, moved.currency if moved else "", one.created,
+        )  # fmt: skip
 
 
 async def _settle(payment: Row, charge: ChargeView | None) -> Row:

@@ -3,7 +3,7 @@
 Every function runs inside the transaction that holds the payment's invoice, attempt and row. Part of the room `payments`.
 """
 
-from app.books import intents, ledger
+from app.books import credit_notes, intents, ledger
 from app.books.payment_telling import Row, tell
 from app.core import db, jobs
 from app.core.clock import from_now
@@ -29,7 +29,7 @@ async def follow(payment: Row) -> None:
     elif written["state"] in {"intended", "parked"} and written["sent_at"] is None:
         await _not_there_yet(payment, written, left)
     else:
-        await _there_already(payment, left)
+        await _there_already(payment, written, left)
 
 
 async def left_of(payment: Row) -> Money:
@@ -97,12 +97,14 @@ async def _not_there_yet(payment: Row, written: Row, left: Money) -> None:
         await intents.ask_again(written["id"])
 
 
-async def _there_already(payment: Row, left: Money) -> None:
+async def _there_already(payment: Row, written: Row, left: Money) -> None:
+    """What went back stands beside it as credit notes, or it is taken back: as the merchant chose."""
     if payment["state"] == "dispute_lost":
         return  # a person's to decide: not every bank's decision is the last
     reversal = await intents.of_payment(payment["id"], "reversal")
-    whole = not left.minor
-    if not payment["refunded_minor"] and not whole:
+    credited = await credit_notes.catch_up(payment, written, left, reversal)
+    whole = not left.minor and not credited
+    if left.minor + credited >= written["amount_minor"]:
         await _stay(reversal)
     elif reversal is None:
         reversal_id = await intents.intend_reversal(payment)

@@ -195,18 +195,33 @@ async def _take(clients: Clients, attempt: Row, intent: IntentView, before: str,
         if intent.last_error:
             await attempts.declined(attempt["id"], intent.last_error)
         return None
-    told = await _listen(clients, attempt["stripe_account_id"], intent)
+    told = await _listen(clients, attempt["stripe_account_id"], intent, known=bool(before))
     payment_id = await _store(attempt, told, before)
     faultpoint("K09")
     return payment_id
 
 
-async def _listen(clients: Clients, account: str, intent: IntentView) -> Told:
-    """What else must be read before the transaction: a disputed charge's disputes."""
+async def _listen(clients: Clients, account: str, intent: IntentView, *, known: bool) -> Told:
+    """What else must be read before the transaction: a disputed charge's disputes, the refunds of what was refunded.
+
+    Raises Upstream (come back) while Stripe does not list all that it says was refunded.
+    """
     charge = intent.charge
-    if charge is None or not charge.disputed:
+    if charge is None:
         return Told(intent)
-    return Told(intent, await clients.stripe.disputes(account, charge.id))
+    disputes = await clients.stripe.disputes(account, charge.id) if charge.disputed else []
+    if not charge.amount_refunded and not (known and await _was_refunded(account, intent.id)):
+        return Told(intent, disputes)
+    refunds = await clients.stripe.refunds(account, intent.id)
+    if sum(one.amount for one in refunds) < charge.amount_refunded:
+        raise Upstream("Stripe does not list the refund yet.", code="too_early", retry_after=3)
+    return Told(intent, disputes, refunds)
+
+
+async def _was_refunded(account: str, payment_intent_id: str) -> bool:
+    """Whether we have heard of a refund, which may have failed since."""
+    payment = await by_intent(account, payment_intent_id)
+    return payment is not None and payment["refunded_minor"] > 0
 
 
 async def _store(attempt: Row, told: Told, before: str) -> UUID:

@@ -144,7 +144,8 @@ class Stripe:
 
     async def refunds(self, stripe_account_id: str, payment_intent_id: str) -> list[RefundView]:
         """All refunds of a payment, whoever made them."""
-        listed = self._all(self._client.v1.refunds.list_async, {"payment_intent": payment_intent_id}, stripe_account_id)
+        params = {"payment_intent": payment_intent_id, "expand": ["data.balance_transaction"]}
+        listed = self._all(self._client.v1.refunds.list_async, params, stripe_account_id)
         return [refund_view(one) for one in await listed]
 
     # ---- payouts

@@ -94,7 +94,10 @@ class DisputeView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund; `reference` is our own word in its metadata, `reason` why it waits or failed, as Stripe's code."""
+    """A refund; `reference` is our own word in its metadata, `reason` why it waits or failed, as Stripe's code.
+
+    `moved` is what it took off the balance, in `moved_currency`; None until Stripe says so.
+    """
 
     id: str
     status: str
@@ -102,6 +105,9 @@ class RefundView:
     currency: str
     reference: str
     reason: str
+    created: datetime
+    moved: int | None
+    moved_currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +235,19 @@ def refund_view(raw: Json) -> RefundView:
     """From a refund."""
     reference = text(at(raw, "metadata"), REFERENCE)
     reason = text(raw, "failure_reason") or text(raw, "pending_reason")
-    amount = int(raw.get("amount") or 0)
-    return RefundView(str(raw["id"]), text(raw, "status"), amount, text(raw, "currency"), reference, reason)
+    line = raw.get("balance_transaction")
+    booked = line if isinstance(line, Mapping) else {}
+    return RefundView(
+        id=str(raw["id"]),
+        status=text(raw, "status"),
+        amount=int(raw.get("amount") or 0),
+        currency=text(raw, "currency"),
+        reference=reference,
+        reason=reason,
+        created=epoch(raw.get("created")),
+        moved=int(booked["amount"]) if booked else None,
+        moved_currency=text(booked, "currency"),
+    )
 
 
 def payout_view(raw: Json) -> PayoutView:

@@ -78,6 +78,7 @@ class TaxRate(Raw):
     status: Text = None
     effective_rate: Number = None
     can_apply_to_expenses: bool | None = None
+    can_apply_to_revenue: bool | None = None
 
 
 class Contact(Raw):
@@ -164,6 +165,18 @@ class BankTransaction(Raw):
     warnings: list[Said] | None = None
 
 
+class CreditNote(Raw):
+    id: Text = msgspec.field(name="CreditNoteID", default=None)
+    status: Text = None
+    reference: Text = None
+    total: Number = None
+    remaining_credit: Number = None
+    has_errors: bool | None = None
+    status_attribute: Text = msgspec.field(name="StatusAttributeString", default=None)
+    validation_errors: list[Said] | None = None
+    warnings: list[Said] | None = None
+
+
 class BankTransfer(Raw):
     id: Text = msgspec.field(name="BankTransferID", default=None)
     status: Text = None
@@ -189,6 +202,7 @@ class Envelope(Raw):
     contacts: list[Contact] | None = None
     invoices: list[Invoice] | None = None
     payments: list[Payment] | None = None
+    credit_notes: list[CreditNote] | None = None
     bank_transactions: list[BankTransaction] | None = None
     bank_transfers: list[BankTransfer] | None = None
 
@@ -256,8 +270,10 @@ def account(raw: Account) -> w.XeroAccount:
 
 def tax_rate(raw: TaxRate) -> w.XeroTaxRate:
     """A tax rate."""
-    usable = raw.can_apply_to_expenses is not False
-    return w.XeroTaxRate(raw.tax_type or "", raw.name or "", raw.status or "", number(raw.effective_rate), usable)
+    return w.XeroTaxRate(
+        raw.tax_type or "", raw.name or "", raw.status or "", number(raw.effective_rate),
+        raw.can_apply_to_expenses is not False, raw.can_apply_to_revenue is not False,
+    )  # fmt: skip
 
 
 def contact(raw: Contact | None) -> w.XeroContact:
@@ -304,6 +320,13 @@ def payment(raw: Payment) -> w.XeroPayment:
         (raw.invoice.invoice_id if raw.invoice else "") or "", (raw.account.account_id if raw.account else "") or "",
         raw.batch_id or "", instant(raw.updated),
     )  # fmt: skip
+
+
+def credit_note(raw: CreditNote) -> w.XeroCreditNote:
+    """A credit note."""
+    return w.XeroCreditNote(
+        raw.id or "", raw.status or "", raw.reference or "", number(raw.total), number(raw.remaining_credit)
+    )
 
 
 def texts(said: Sequence[Said] | None) -> tuple[str, ...]:

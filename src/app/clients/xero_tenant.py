@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -26,6 +26,8 @@ _NIL = "00000000-0000-0000-0000-000000000000"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _FREE = "/Organisation"  # the one path whose answers Xero does not charge for (facts §7.1)
 SALES = 'Type=="ACCREC"'
+_SMALLEST_PAGE = 100
+Item = TypeVar("Item")
 
 
 class Gate(Protocol):
@@ -166,6 +168,29 @@ class Tenant:
         body = msgspec.json.encode({"Status": "DELETED"})
         await self._write("POST", f"/Payments/{quote(xero_payment_id, safe='')}", body)
 
+    # ---- credit notes
+
+    async def credit_note(self, credit_note_id: str) -> w.XeroCreditNote | None:
+        """One credit note."""
+        envelope = await self._find(f"/CreditNotes/{quote(credit_note_id, safe='')}")
+        return d.credit_note(_first(envelope.credit_notes)) if envelope else None
+
+    async def credit_notes(self, page: int, since: datetime) -> w.Page[w.XeroCreditNote]:
+        """A page of the credit notes made or changed since then."""
+        envelope = await self._page("/CreditNotes", page, since)
+        return _paged(envelope, page, [d.credit_note(one) for one in envelope.credit_notes or []])
+
+    async def put_credit_notes(self, body: bytes, idempotency_key: str) -> list[w.Answered]:
+        """Create credit notes from frozen bytes; answers as for payments."""
+        params = {"summarizeErrors": "false"}
+        envelope = await self._write("PUT", "/CreditNotes", body, params=params, key=idempotency_key)
+        return [_bank_answer(one) for one in envelope.credit_notes or []]
+
+    async def credit_refunds(self, page: int, since: datetime) -> w.Page[w.XeroPayment]:
+        """A page of the refunds of credit notes made or changed since then."""
+        envelope = await self._page("/Payments", page, since, where='PaymentType=="ARCREDITPAYMENT"')
+        return _paged(envelope, page, [d.payment(one) for one in envelope.payments or []])
+
     # ---- bank transactions
 
     async def put_bank_transaction(self, body: bytes, idempotency_key: str) -> list[w.Answered]:
@@ -174,12 +199,10 @@ class Tenant:
         envelope = await self._write("PUT", "/BankTransactions", body, params=params, key=idempotency_key)
         return [_bank_answer(one) for one in envelope.bank_transactions or []]
 
-    async def bank_transactions(self, page: int, since: datetime) -> list[w.XeroBankTransaction]:
-        """A page of 1,000 bank transactions made or changed since then."""
-        params, headers = {"page": str(page), "pageSize": "1000"}, {"If-Modified-Since": header(since)}
-        reply = await self._send("GET", "/BankTransactions", params=params, headers=headers, fine=(304,))
-        found = d.read_envelope(reply.content).bank_transactions if reply.status != 304 else None
-        return [_bank_transaction(one) for one in found or []]
+    async def bank_transactions(self, page: int, since: datetime) -> w.Page[w.XeroBankTransaction]:
+        """A page of the bank transactions made or changed since then."""
+        envelope = await self._page("/BankTransactions", page, since)
+        return _paged(envelope, page, [_bank_transaction(one) for one in envelope.bank_transactions or []])
 
     # ---- bank transfers
 
@@ -205,6 +228,11 @@ class Tenant:
         params = {"where": where, "page": "1", "pageSize": "1000"}
         envelope = d.read_envelope((await self._send("GET", "/Payments", params=params)).content)
         return [d.payment(one) for one in envelope.payments or []]
+
+    async def _page(self, path: str, page: int, since: datetime, **more: str) -> d.Envelope:
+        params, headers = {"page": str(page), "pageSize": "1000", **more}, {"If-Modified-Since": header(since)}
+        reply = await self._send("GET", path, params=params, headers=headers, fine=(304,))
+        return d.read_envelope(reply.content) if reply.status != 304 else d.Envelope()
 
     async def _read(self, path: str) -> d.Envelope:
         return d.read_envelope((await self._send("GET", path)).content)
@@ -267,6 +295,12 @@ def _first(found: list[Any] | None) -> Any:
     return found[0]
 
 
+def _paged(envelope: d.Envelope, page: int, items: list[Item]) -> w.Page[Item]:
+    """Xero may cut the size that is asked for, and says how many pages there are; a full smallest page else asks for more."""
+    count = envelope.pagination.page_count if envelope.pagination else None
+    return w.Page(items, page < count if count is not None else len(items) >= _SMALLEST_PAGE)
+
+
 def _payment_answer(raw: d.Payment) -> w.Answered:
     errors = d.texts(raw.validation_errors) + d.texts(raw.invoice.validation_errors if raw.invoice else None)
     due = raw.invoice.amount_due if raw.invoice else None
@@ -278,7 +312,7 @@ def _payment_answer(raw: d.Payment) -> w.Answered:
     return replace(answer, reference=raw.reference or "")
 
 
-def _bank_answer(raw: d.BankTransaction) -> w.Answered:
+def _bank_answer(raw: d.BankTransaction | d.CreditNote) -> w.Answered:
     errors = d.texts(raw.validation_errors)
     bad = bool(raw.has_errors) or raw.status_attribute == "ERROR"
     return _answer(raw.id, raw.status, errors, d.texts(raw.warnings), d.number(raw.total), None, "", bad=bad)

@@ -4,11 +4,15 @@ Read leniently: unknown fields and new words are no error (facts: typed SDKs bro
 `xero_decode`; nothing here knows JSON.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal
+from typing import Generic, TypeVar
 
 from app.core.money import Money, exponent
+
+Item_co = TypeVar("Item_co", covariant=True)
 
 
 def money(amount: Decimal, currency: str) -> Money:
@@ -74,13 +78,14 @@ class XeroAccount:
 
 @dataclass(frozen=True, slots=True)
 class XeroTaxRate:
-    """A tax rate; `percent` is the effective one. `for_expenses` says whether it may be used on money spent."""
+    """A tax rate; `percent` is the effective one. Whether it may be used on money spent, and on money earned."""
 
     tax_type: str
     name: str
     status: str
     percent: Decimal
     for_expenses: bool
+    for_revenue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,14 @@ class InvoicePage:
 
 
 @dataclass(frozen=True, slots=True)
+class Page(Generic[Item_co]):
+    """A page of a list; `more` says that another one follows."""
+
+    items: Sequence[Item_co]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class XeroPayment:
     """A payment in Xero's books. `amount` is in the invoice's currency."""
 
@@ -210,6 +223,17 @@ class XeroBankTransfer:
     status: str
     reference: str
     amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class XeroCreditNote:
+    """A credit note; `remaining` is what was neither applied to an invoice nor refunded."""
+
+    id: str
+    status: str
+    reference: str
+    total: Decimal
+    remaining: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_ACCOUNTS = frozenset({"account_missing", "account_archived", "no_bank_account", "fee_currency", "payout_currency"})
+_ACCOUNTS = frozenset(
+    {"account_missing", "account_archived", "no_bank_account", "fee_currency", "payout_currency", "refunds_account"}
+)
 _CONSENT = frozenset({"disconnected", "scope"})
 # Trying again before these are put right would only fail again.
-_FIRST = _CONSENT | {"account_missing"}
+_FIRST = _CONSENT | {"account_missing", "refunds_account"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,10 @@ class Shown:
     tax_options: Options
     fee_tax: str
     fees_by_payout: bool
+    refund_options: Options
+    refund_account: str
+    refund_tax_options: Options
+    refund_tax: str
     banks: list[Bank]
     first_time: bool
     example: Example | None
@@ -87,7 +91,7 @@ async def read(connection: Row, known: accounts.Chart) -> Shown:
     chosen = await accounts.chosen(connection["id"])
     currencies = [_currency(code, connection, payment, chosen) for code in await _codes(connection)]
     first_time = not any(kind == "payments" for kind, _ in chosen)
-    fees = chosen.get(("fees", ""))
+    fees, refunds = chosen.get(("fees", "")), chosen.get(("refunds", ""))
     fee_account = fees["xero_account_id"] if fees else _suggest(fee, ("stripe", "merchant fee")) if first_time else ""
     return Shown(
         currencies=currencies,
@@ -96,6 +100,10 @@ async def read(connection: Row, known: accounts.Chart) -> Shown:
         tax_options=[(rate.tax_type, rate.name) for rate in rates],
         fee_tax=fees["tax_type"] if fees else next((r.tax_type for r in rates if r.tax_type == "NONE"), ""),
         fees_by_payout=bool(fees and fees["by_payout"]),
+        refund_options=[(account.id, words(account)) for account in known.refunds],
+        refund_account=refunds["xero_account_id"] if refunds else "",
+        refund_tax_options=[(rate.tax_type, rate.name) for rate in known.refund_rates],
+        refund_tax=refunds["tax_type"] if refunds else "",
         banks=await _banks(connection, payment, chosen),
         first_time=first_time,
         example=_example(connection["base_currency"], currencies, {a.id: words(a) for a in fee}, fee_account),
@@ -117,6 +125,7 @@ async def save(
         except Refused as no:
             errors[currency.field] = no.message
     errors |= await _save_fees(merchant_id, connection_id, known, form)
+    errors |= await _save_refunds(merchant_id, connection_id, known, form)
     for bank in shown.banks:
         errors |= await _save_bank(merchant_id, connection_id, known, bank, form)
     return errors
@@ -136,6 +145,8 @@ def typed(shown: Shown, form: Mapping[str, str]) -> Shown:
         fee_account=form.get("fee_account", ""),
         fee_tax=form.get("fee_tax", ""),
         fees_by_payout=bool(form.get("fees_by_payout")),
+        refund_account=form.get("refund_account", ""),
+        refund_tax=form.get("refund_tax", ""),
         banks=[replace(bank, chosen=form.get(bank.field, "")) for bank in shown.banks],
     )
 
@@ -151,6 +162,20 @@ async def _save_fees(merchant_id: UUID, connection_id: UUID, known: accounts.Cha
         await accounts.choose(merchant_id, connection_id, known, "fees", "", wanted, tax, by_payout=by_payout)
     except Refused as no:
         return {"fee_tax" if "tax" in no.message else "fee_account": no.message}
+    return {}
+
+
+async def _save_refunds(
+    merchant_id: UUID, connection_id: UUID, known: accounts.Chart, form: Mapping[str, str]
+) -> Errors:
+    wanted = form.get("refund_account", "")
+    if not wanted:
+        await accounts.forget(merchant_id, connection_id, "refunds")
+        return {}
+    try:
+        await accounts.choose(merchant_id, connection_id, known, "refunds", "", wanted, form.get("refund_tax", ""))
+    except Refused as no:
+        return {"refund_tax" if "tax" in no.message else "refund_account": no.message}
     return {}
 
 

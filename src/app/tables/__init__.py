@@ -16,6 +16,7 @@ from app.tables.books import (
     Payout,
     PayoutLine,
     Refund,
+    StripeRefund,
     WriteBack,
 )
 from app.tables.people import Branding, Member, Merchant, SignInFlow, StripeAccount, User, WebSession
@@ -25,7 +26,7 @@ from app.tables.xero import AccountChoice, Connection, XeroBudget, XeroGrant, Xe
 
 ALL = [
     User, Merchant, Member, WebSession, SignInFlow, XeroGrant, Connection, AccountChoice, XeroBudget, XeroPermit,
-    StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, Refund, Payout, PayoutLine, WriteBack,
+    StripeAccount, Branding, Invoice, PayLink, Attempt, Payment, Refund, StripeRefund, Payout, PayoutLine, WriteBack,
     LedgerTransaction, LedgerEntry, Happening, Mail, Inbox, Job, Cursor, Allowance, Audit, AuditHead, Breach, Repair,
     Touched, Environment, XeroUsage, ErasedContact,
 ]  # fmt: skip
@@ -60,6 +61,7 @@ __all__ = [
     "Repair",
     "SignInFlow",
     "StripeAccount",
+    "StripeRefund",
     "Touched",
     "User",
     "WebSession",

@@ -136,6 +136,19 @@ class Refund(Table, db=ENGINE):
     changed_at = Timestamptz()
 
 
+class StripeRefund(Table, db=ENGINE):
+    """What Stripe says of each refund of a payment, whoever made it. Writer: books.payments."""
+
+    id = BigSerial(primary_key=True)
+    payment = ForeignKey(Payment, null=False)
+    stripe_refund_id = Text()
+    status = Text(help_text="Stripe's word")
+    amount_minor = BigInt(help_text="in the payment's own currency")
+    moved_minor = BigInt(null=True, default=None, help_text="what it took off the balance, once Stripe says so")
+    moved_currency = Text()
+    refunded_at = Timestamptz()
+
+
 class Payout(Table, db=ENGINE):
     """Money Stripe sends from a merchant's balance to their bank. Writer: books.payouts."""
 
@@ -184,9 +197,10 @@ class WriteBack(Work, Table, db=ENGINE):
     payment = ForeignKey(Payment, null=True, index=True)
     payout = ForeignKey(Payout, null=True, index=True)
     kind = Text(
-        help_text="payment, fee, overpayment, reversal, overpayment_back or exchange (of a payment); transfer or "
-        "transfer_back (of a payout)"
+        help_text="payment, fee, overpayment, reversal, overpayment_back or exchange (of a payment); credit_note, "
+        "credit_refund or credit_back (of one of its refunds); transfer or transfer_back (of a payout)"
     )
+    stripe_refund_id = Text(help_text="of which refund, for a kind that is written for each; else empty")
     reference = Text(unique=True)
     request = Text(help_text="the frozen request body, JSON")
     request_sha256 = Text()

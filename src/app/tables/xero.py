@@ -59,12 +59,12 @@ class Connection(Table, db=ENGINE):
 
 
 class AccountChoice(Table, db=ENGINE):
-    """Which Xero account takes payments (per currency), fees, or payouts. Writer: books.accounts."""
+    """Which Xero account takes payments (per currency), fees, payouts, or the credit notes of refunds. Writer: books.accounts."""
 
     id = UUID(primary_key=True)
     connection = ForeignKey(Connection, null=False, index=True)
-    kind = Text(help_text="payments, fees or bank")
-    currency = Text(help_text="empty for fees")
+    kind = Text(help_text="payments, fees, bank or refunds")
+    currency = Text(help_text="empty for fees and refunds")
     xero_account_id = Text()
     code = Text()
     name = Text()

@@ -14,7 +14,7 @@ from app.web.viewer import Viewer
 
 
 class WritebacksController(Controller):
-    """POST /writebacks/{id}/retry, /overpay and /redate; GET, POST /writebacks/{id}/abandon."""
+    """POST /writebacks/{id}/retry, /overpay, /redate and /credit; GET, POST /writebacks/{id}/abandon."""
 
     path = "/writebacks"
 
@@ -47,6 +47,16 @@ class WritebacksController(Controller):
         except (Refused, Upstream) as no:
             return see_other(back, no.message)
         return see_other(back, said)
+
+    @post("/{write_back_id:int}/credit")
+    async def credit(self, viewer: Viewer, write_back_id: int, form: Form) -> Response[Any]:
+        """A payment that cannot be taken back, or not in part, gets a credit note beside it."""
+        back = await _back(viewer, write_back_id)
+        try:
+            await writeback.credit(viewer.merchant_id, write_back_id)
+        except Refused as no:
+            return see_other(back, no.message)
+        return see_other(back, "Recording the credit note. This page updates when Xero has it.")
 
     @get("/{write_back_id:int}/abandon")
     async def ask(self, request: AnyRequest, viewer: Viewer, clients: Clients, write_back_id: int) -> Response[Any]:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.books import access, audit, intents, timeline
+from app.books import access, audit, credit_notes, intents, payment_xero, timeline
 from app.books.machines import WRITE_BACK
 from app.books.writeback.parked import own, together
 from app.books.writeback.words import reason_of
@@ -20,10 +20,11 @@ from app.core.money import Money
 Row = Mapping[str, Any]
 _GONE = "This is not waiting for you any more."
 # What may carry another day: a payment that is taken back keeps its own.
-_DATED = frozenset({"payment", "fee", "overpayment", "transfer"})
+_DATED = frozenset({"payment", "fee", "overpayment", "transfer", "credit_note", "credit_refund"})
 _MOVED = """
-SELECT o.arrives_on, p.paid_at FROM write_back w LEFT JOIN payout o ON o.id = w.payout LEFT JOIN payment p ON p.id = w.payment
-WHERE w.id = $1
+SELECT o.arrives_on, COALESCE(r.refunded_at, p.paid_at) AS moved_at
+FROM write_back w LEFT JOIN payout o ON o.id = w.payout LEFT JOIN payment p ON p.id = w.payment
+LEFT JOIN stripe_refund r ON r.payment = w.payment AND r.stripe_refund_id = w.stripe_refund_id WHERE w.id = $1
 """
 
 
@@ -88,6 +89,30 @@ async def _more(payment: Row, surplus: Money) -> None:
         )
 
 
+async def credit(merchant_id: UUID, write_back_id: int) -> None:
+    """Record what went back as credit notes beside the payment, which cannot be taken back, or not in part.
+
+    Raises NotFound for anybody else's, Refused (with words).
+    """
+    row = await own(merchant_id, write_back_id)
+    if row["state"] != "parked" or not may_credit(row):
+        raise Refused(_GONE)
+    if not await credit_notes.by_policy(row["connection"]):
+        raise Refused("Choose an account for credit notes under Settings first.")
+    async with db.transaction():
+        payment = await db.fetch_row("SELECT * FROM payment WHERE id = $1 FOR NO KEY UPDATE", row["payment"])
+        if payment is None or not await credit_notes.instead(payment, row):
+            raise Refused(_GONE)
+        await payment_xero.follow(payment)
+        await live.announce(merchant_id)
+        await live.announce(row["invoice"])
+
+
+def may_credit(row: Row) -> bool:
+    """Whether a credit note is a way out for this one."""
+    return row["kind"] == "reversal" and reason_of(row["reason"]).credit
+
+
 async def redate(clients: Clients, merchant_id: UUID, write_back_id: int) -> str:
     """Record it, and what waits with it, on the first day that is open in Xero; words that say so.
 
@@ -113,7 +138,7 @@ async def _dated(row: Row, open_on: date | None, zone: str) -> date | None:
     """Begin one anew, on the first open day or, where that is open, on its own: never before the money moved."""
     moved = await db.fetch_row(_MOVED, row["id"])
     assert moved is not None
-    own_day = moved["arrives_on"] or date_in(zone, moved["paid_at"])
+    own_day = moved["arrives_on"] or date_in(zone, moved["moved_at"])
     day = open_on if open_on and open_on > own_day else None
     await db.fetch("UPDATE write_back SET dated_on = $2 WHERE id = $1", row["id"], day)
     if not await intents.ask_again(row["id"]):

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from app.books import audit, breaches, intents, ledger, payment_xero, payments, timeline
+from app.books import audit, breaches, credit_notes, intents, ledger, payment_xero, payments, timeline
 from app.books.ledger import Breach
 from app.books.machines import WRITE_BACK
 from app.books.writeback.rows import Item, move
@@ -41,6 +41,8 @@ async def confirm(item: Item, xero_id: str, *, adopted: bool = False) -> None:
             await _applied_as_credit(item, payment, xero_id)
         elif row["kind"] == "reversal":
             await _taken_back(item, payment, xero_id)
+        elif row["kind"] in credit_notes.KINDS:
+            await _credited(item, payment, row)
         if row["invoice"]:
             await jobs.ask("invoice.pull", f"{row['connection']}:{item.invoice_id}")
         await _note(row, "write_back_confirmed", xero_id=xero_id, adopted=adopted)
@@ -154,6 +156,15 @@ async def _applied_as_credit(item: Item, payment: Row, xero_id: str) -> None:
     detail = f"{item.money}, as an overpayment: the customer’s credit"
     await timeline.add(payment["merchant"], payment["invoice"], "recorded", "Recorded in Xero", detail)
     await payment_xero.follow(payment)  # a refund may have come while it was written
+
+
+async def _credited(item: Item, payment: Row, row: Row) -> None:
+    """The payment stays as it is in Xero, and so in the ledger: what went back stands beside it."""
+    note = row["kind"] == "credit_note"
+    if note:
+        await credit_notes.noted(payment, row)
+    title = "Credit note recorded in Xero" if note else "Refund recorded in Xero"
+    await timeline.add(payment["merchant"], payment["invoice"], "refunded", title, str(item.money))
 
 
 async def _taken_back(item: Item, payment: Row, xero_id: str) -> None:

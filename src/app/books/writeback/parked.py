@@ -24,11 +24,16 @@ NAMES = {
     "overpayment_back": "refunded overpayment",
     "exchange": "exchange difference",
     "reversal": "refund",
+    "credit_note": "credit note",
+    "credit_refund": "refund",
+    "credit_back": "failed refund",
     "transfer": "payout",
     "transfer_back": "returned payout",
 }
 
-_FOR_ACCOUNTS = ("account_missing", "account_archived", "no_bank_account", "fee_currency", "payout_currency")
+_FOR_ACCOUNTS = (
+    "account_missing", "account_archived", "no_bank_account", "fee_currency", "payout_currency", "refunds_account",
+)  # fmt: skip
 _WAITING = """
 SELECT w.id, w.kind, w.state, w.reason, w.message, w.reference, w.amount_minor, w.currency, w.invoice, w.payment,
   w.payout, w.connection, i.number, i.contact_name

@@ -28,7 +28,7 @@ async def settled_first(item: Item, verdicts: Verdicts) -> Row | None:
         verdicts.later(item, from_now(TIMING.waiting), "The payment itself is not certain in Xero yet.")
         return None
     if written is None or written["state"] != "confirmed":
-        await _give_up(item, "There is nothing to take back.")
+        await give_up(item, "There is nothing to take back.")
         verdicts.done(item)
         return None
     return written
@@ -71,11 +71,12 @@ async def _all_went_back(item: Item) -> bool:
     if not payment["whole"] and payment["refunded_minor"]:
         await outcome.park(item, "refund_part")
     elif not payment["whole"]:
-        await _give_up(item, "The refund did not go through.")
+        await give_up(item, "The refund did not go through.")
     return bool(payment["whole"])
 
 
-async def _give_up(item: Item, why: str) -> None:
+async def give_up(item: Item, why: str) -> None:
+    """Nothing of it is to be written any more; certainly nothing was."""
     async with db.transaction():
         await move(item, "parked", reason="other", message=why, sent_at=None)
         await intents.give_up(item.claim.id, why)

@@ -1,19 +1,20 @@
 """Looking in Xero for what we may have written: by the invoice and by our Reference, filtered again on our side."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from app.books.writeback.rows import Item
 from app.clients.xero import Tenant
-from app.clients.xero_wire import XeroBankTransaction, XeroBankTransfer, XeroInvoice, XeroPayment
+from app.clients.xero_wire import Page, XeroBankTransaction, XeroBankTransfer, XeroCreditNote, XeroInvoice, XeroPayment
 from app.core.errors import Upstream
 
 _GONE = frozenset({"DELETED", "VOIDED"})
 # Xero's clock and ours, and Stripe's.
 _OVERLAP = timedelta(minutes=15)
-_PAGE, _PAGES = 1000, 50
+_PAGES = 50
+Named = XeroBankTransaction | XeroBankTransfer | XeroCreditNote | XeroPayment
 
 
 @dataclass(slots=True)
@@ -77,15 +78,23 @@ async def _search(tenant: Tenant, items: Sequence[Item], seen: Seen) -> None:
 
 
 async def beside(tenant: Tenant, items: Sequence[Item]) -> dict[str, list[str]]:
-    """The live bank transactions (or transfers) with the references of these items: their ids, by reference.
+    """The live bank transactions (transfers, credit notes, refunds) with the references of these items: ids by reference.
 
     Asked by time, from when the money moved, and filtered here: a filter by Reference was seen to match nothing. Raises
     Upstream when Xero could not be asked for all of them.
     """
     wanted = {item.reference for item in items}
     since = min(item.row["moved_at"] for item in items) - _OVERLAP
-    rows: Sequence[XeroBankTransaction | XeroBankTransfer]
-    rows = await (tenant.bank_transfers(since) if items[0].row["kind"] == "transfer" else _every(tenant, since))
+    rows: Sequence[Named]
+    match items[0].row["kind"]:
+        case "transfer":
+            rows = await tenant.bank_transfers(since)
+        case "credit_note":
+            rows = await _every(lambda page: tenant.credit_notes(page, since))
+        case "credit_refund":
+            rows = await _every(lambda page: tenant.credit_refunds(page, since))
+        case _:
+            rows = await _every(lambda page: tenant.bank_transactions(page, since))
     found: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
         if row.reference in wanted and row.status not in _GONE and row.id not in found[row.reference]:
@@ -93,11 +102,11 @@ async def beside(tenant: Tenant, items: Sequence[Item]) -> dict[str, list[str]]:
     return found
 
 
-async def _every(tenant: Tenant, since: datetime) -> list[XeroBankTransaction]:
-    rows: list[XeroBankTransaction] = []
-    for page in range(1, _PAGES + 1):
-        shown = await tenant.bank_transactions(page=page, since=since)
-        rows += shown
-        if len(shown) < _PAGE:
+async def _every(read: Callable[[int], Awaitable[Page[Named]]]) -> list[Named]:
+    rows: list[Named] = []
+    for number in range(1, _PAGES + 1):
+        page = await read(number)
+        rows += page.items
+        if not page.more:
             return rows
-    raise Upstream("Xero has more bank transactions than can be looked through.", code="too_many")
+    raise Upstream("Xero has more of these than can be looked through.", code="too_many")

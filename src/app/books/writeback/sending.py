@@ -6,10 +6,11 @@ answer means search, never send; and whoever lost the lease is stopped by the fe
 
 import structlog
 
-from app.books import access, breaches, intents
+from app.books import access, breaches, credit_notes, intents
 from app.books.writeback import outcome
 from app.books.writeback.beside import write_beside
 from app.books.writeback.classify import parked_by
+from app.books.writeback.crediting import write_credit
 from app.books.writeback.paying import write_payments
 from app.books.writeback.reversals import write_reversal
 from app.books.writeback.rows import Item, claim_followers, kept, load
@@ -88,6 +89,8 @@ async def _write(tenant: Tenant, ready: list[Item], verdicts: Verdicts) -> None:
         await write_payments(tenant, ready, verdicts)
     elif kind == "reversal":
         await write_reversal(tenant, ready[0], verdicts)
+    elif kind in credit_notes.KINDS:
+        await write_credit(tenant, ready[0], verdicts)
     else:
         await write_beside(tenant, ready, verdicts)
 

@@ -9,7 +9,7 @@ class Reason:
 
     `retry` says that trying again can help, `by_hand` that the merchant may book it and mark it as done, `refund` that
     sending the money back to the customer settles it, `overpay` that Xero may keep it as the customer's overpayment,
-    `redate` that another day settles it.
+    `redate` that another day settles it, `credit` that a credit note beside the payment does.
     """
 
     short: str
@@ -19,6 +19,7 @@ class Reason:
     refund: bool = False
     overpay: bool = False
     redate: bool = False
+    credit: bool = False
 
 
 REASONS: dict[str, Reason] = {
@@ -85,8 +86,25 @@ REASONS: dict[str, Reason] = {
     "scope": Reason("Xero did not give us permission to record it", "Reconnect to Xero and allow what it asks for."),
     "refund_part": Reason(
         "part of the payment was refunded in Stripe",
-        "Record the refund in Xero, for example as a credit note, then mark this as done.",
+        "Record a credit note for it, or record the refund in Xero yourself and mark this as done.",
         retry=False,
+        by_hand=True,
+        credit=True,
+    ),
+    "credit_used": Reason(
+        "the credit note of the refund was changed or used in Xero",
+        "Record the refund in Xero, then mark this as done; or restore the credit note there and try again.",
+        by_hand=True,
+    ),
+    "credit_refund_failed": Reason(
+        "a refund did not go through after its credit note was recorded in Xero",
+        "Remove the credit note and its refund in Xero, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
+    "refunds_account": Reason(
+        "no account is chosen for credit notes",
+        "Choose an account under Settings; it is recorded by itself then.",
         by_hand=True,
     ),
     "overpayment_refunded": Reason(
@@ -133,9 +151,10 @@ REASONS: dict[str, Reason] = {
     ),
     "refund_locked": Reason(
         "the period of the payment is locked in Xero, so it cannot be taken back",
-        "Move the lock date in Xero to before the day of the payment and try again, or record the refund there and mark this "
-        "as done.",
+        "Record a credit note instead, or move the lock date in Xero to before the day of the payment and try again. If you "
+        "record the refund there yourself, mark this as done.",
         by_hand=True,
+        credit=True,
     ),
     "payment_waits": Reason(
         "the payment that was refunded is not certain in Xero itself",
@@ -150,8 +169,10 @@ REASONS: dict[str, Reason] = {
     ),
     "reconciled": Reason(
         "the payment is reconciled in Xero, so it cannot be taken back",
-        "Unreconcile it in Xero and try again, or record the refund there and mark this as done.",
+        "Record a credit note instead, or unreconcile it in Xero and try again. If you record the refund there yourself, mark "
+        "this as done.",
         by_hand=True,
+        credit=True,
     ),
     "payout_failed": Reason(
         "the bank sent the payout back to Stripe",
