@@ -398,6 +398,20 @@ async def test_only_the_one_that_was_tried_so_often_waits(turn: Turn):
     assert [(from_now(5), "Not come to.", 0)] == await turn.given_back()
 
 
+async def test_each_of_those_taken_along_is_given_back(turn: Turn):
+    """Also when the one before it was not come to."""
+    await turn.due(attempts=PATIENCE - 1)
+    await turn.due()
+    await turn.due(request="", request_sha256="")
+    await turn.due()
+    await db.fetch("DELETE FROM account_choice WHERE connection = $1", turn.shelf.connection)
+    turn.xero.when(turn.look, Says(status=503))
+    await turn.send()
+    assert ["unavailable", "", "account_missing", ""] == [one[1] for one in await turn.became()]
+    not_come_to = (from_now(5), "Not come to.", 0)
+    assert [not_come_to, (None, "", 0), not_come_to] == await turn.given_back()
+
+
 @pytest.mark.parametrize(("before", "says"), [
     (PATIENCE - 2, Says(status=503)), (PATIENCE, Says(status=429, headers={"Retry-After": "17"})),
 ])  # fmt: skip
