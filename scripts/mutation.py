@@ -57,7 +57,8 @@ ROOMS = {
     ),
     "intents": Room(
         "app/books/intents app/books/intents_requests",
-        "rooms/test_intents_exact rooms/test_requests_exact rooms/test_foreign_exact rooms/test_payouts_exact",
+        "rooms/test_intents_exact rooms/test_requests_exact rooms/test_foreign_exact rooms/test_payouts_exact "
+        "rooms/test_crediting_exact",
     ),
     "outcome": Room(
         "app/books/writeback/classify app/books/writeback/keys app/books/writeback/outcome app/books/writeback/parked "
@@ -65,10 +66,10 @@ ROOMS = {
         "rooms/test_outcome_exact rooms/test_parked_exact unit/test_writeback_words",
     ),
     "writeback": Room(
-        "app/books/writeback/beside app/books/writeback/calls app/books/writeback/paying app/books/writeback/reversals "
-        "app/books/writeback/search app/books/writeback/sending app/books/writeback/twins",
-        "rooms/test_beside_exact rooms/test_calls_exact rooms/test_paying_exact rooms/test_reversals_exact "
-        "rooms/test_looking_exact rooms/test_sending_exact rooms/test_twins_exact",
+        "app/books/writeback/beside app/books/writeback/calls app/books/writeback/crediting app/books/writeback/paying "
+        "app/books/writeback/reversals app/books/writeback/search app/books/writeback/sending app/books/writeback/twins",
+        "rooms/test_beside_exact rooms/test_calls_exact rooms/test_crediting_exact rooms/test_looking_exact "
+        "rooms/test_paying_exact rooms/test_reversals_exact rooms/test_sending_exact rooms/test_twins_exact",
     ),
 }
 

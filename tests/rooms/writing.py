@@ -10,9 +10,10 @@ from app.books import intents
 from app.books.writeback.rows import Item
 from app.books.writeback.timing import TIMING
 from app.books.writeback.verdict import Later
+from app.core import db
 from app.core.clock import from_now, now
 from app.core.money import Money
-from tests.rooms.shelf import Shelf, bring, held, write_back
+from tests.rooms.shelf import Shelf, bring, held, put, write_back
 
 LOST = "Xero's answer was lost."
 ONCE_MORE = "Not in Xero; looking once more."
@@ -117,3 +118,30 @@ def moved(*papers: Mapping[str, Any]) -> dict[str, Any]:
 def read(item: Item) -> Any:
     """The frozen bytes of a row, read."""
     return json.loads(item.row["request"], parse_float=Decimal)
+
+
+async def credited(shelf: Shelf, kind: str = "credit_note", minor: int = 1500, **columns: Any) -> Item:
+    """A refund of a payment that stands in Xero, on its way there as a credit note, or as the refund of that (`note-1`)."""
+    if await intents.chosen(shelf.connection, "refunds", "") is None:
+        await shelf.choose("refunds", code="200")
+        await shelf.choose("payments", "GBP")
+    paid = await shelf.payment(refunded_minor=minor, state="refunded_part")
+    await bring(await intents.intend_payment(paid), "confirmed", xero_id="pay-1")
+    refund: dict[str, Any] = {
+        "stripe_refund_id": f"re_{paid['stripe_payment_intent_id']}",
+        "status": "succeeded",
+        "amount_minor": minor,
+    }
+    await put("stripe_refund", payment=paid["id"], refunded_at=now(), **refund)
+    amount = Money(minor, "GBP")
+    made = await intents.intend_of_refund(paid, refund["stripe_refund_id"], "credit_note", amount)
+    if kind == "credit_refund":
+        await bring(made, "confirmed", xero_id="note-1")
+        made = await intents.intend_of_refund(paid, refund["stripe_refund_id"], kind, amount)
+    return await in_hand(made, **{"state": "intended"} | columns)
+
+
+async def refund_failed(item: Item) -> None:
+    """Stripe says that the refund of this row did not go through."""
+    sql = "UPDATE stripe_refund SET status = 'failed' WHERE stripe_refund_id = $1"
+    await db.fetch(sql, item.row["stripe_refund_id"])
