@@ -165,7 +165,7 @@ async def test_what_was_not_sent_is_given_up(xero: XeroSays, shelf: Shelf, kind:
 
 async def test_what_may_be_there_is_looked_for_first(xero: XeroSays, shelf: Shelf, noon: object):
     """What is found is recorded as it is, for a person to remove; what is absent twice is given up."""
-    sent = {"state": "unknown", "sent_at": now() - timedelta(hours=1)}
+    sent: dict[str, Any] = {"state": "unknown", "sent_at": now() - timedelta(hours=1)}
     there, first = await credited(shelf, **sent), await credited(shelf, **sent)
     second = await credited(shelf, **sent, absent_at=now() - timedelta(hours=1))
     for item in (there, first, second):
