@@ -1,19 +1,27 @@
-"""Size: what a merchant or a customer does never reads a whole table, however many payments others have."""
+"""Size: what a merchant or a customer does costs the same, however many payments others have."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
 
+from app.core import db
+from app.merchants import customer_list, payment_list, payout_list, refunding
+from app.merchants.dashboard import dashboard
+from app.merchants.invoice_list import Asked
+from app.settings import Settings
 from tests.fixtures.crowd import gather
 from tests.fixtures.process import wait_until
 from tests.fixtures.product import Product
 from tests.world import Customer, Merchant, truth, until
 
 CROWD = 12_000
+SOME = 4_000  # payments of four merchants
+TRIED = 5  # how often PostgreSQL plans a statement for its values before it may settle for one plan
 BIG = 5_000  # rows from which on a table is never to be read as a whole
 _WHOLE = """
 SELECT s.relname, s.seq_scan, s.seq_tup_read FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
@@ -68,3 +76,30 @@ def live(product: Product) -> None:
         assert hannah.open(product.url + path).status_code == 200, path
     for page in ("", "/status", "/receipt", "/invoice.pdf"):
         assert httpx.get(link + page, timeout=20).status_code == 200, page
+
+
+async def test_lists_are_planned_once(new_database: Callable[[], str]) -> None:
+    """PostgreSQL keeps its plans of a merchant's lists; to plan them anew takes longer than to read them."""
+    url = new_database()
+    await gather(url, SOME)
+    db.configure(url)
+    await db.open_pool(1)
+    try:
+        for _ in range(TRIED + 2):
+            await look(await db.fetch_value("SELECT id FROM merchant ORDER BY legal_name LIMIT 1"))
+        anew = await db.fetch("SELECT statement FROM pg_prepared_statements WHERE custom_plans > $1", TRIED)
+    finally:
+        await db.close_pool()
+    assert [] == [row["statement"] for row in anew]
+
+
+async def look(merchant: UUID) -> None:
+    """At everything a merchant has as lists, and at what was paid for one invoice."""
+    for ask in (Asked(), Asked(q="customer 1"), Asked(status="overdue"), Asked(status="paid", page=2)):
+        found = await dashboard(Settings(), merchant, ask)
+        assert found["rows"] or ask.status == "overdue"
+    await customer_list.customers(merchant, "", 1)
+    await customer_list.customers(merchant, "customer 1", 1)
+    paid = (await payment_list.payments(merchant, 1))["rows"]
+    assert (await payout_list.listed(merchant, 1))["rows"]
+    assert await refunding.received(merchant, UUID(paid[0].invoice_id))

@@ -8,23 +8,23 @@ from uuid import UUID
 from app.books.invoices_status import LISTED, OPEN
 from app.core import db
 from app.core.money import Money
-from app.merchants.invoice_list import PAGE, like, pages
-from app.merchants.places import home
+from app.merchants.invoice_list import like, pages
+from app.merchants.places import home, mine
 
-_WHERE = f"i.merchant = $1 AND i.connection = ANY($2) AND {LISTED} AND i.contact_name ILIKE $3"
+_WHERE = f"{mine('$1', '$2')} AND {LISTED} AND i.contact_name ILIKE (SELECT $3)"
 
 _CONTACTS = f"""
 SELECT i.connection, i.contact_id, min(i.contact_name) AS name, max(i.contact_email) AS email, max(i.paid_on) AS last_paid,
   count(*) FILTER (WHERE {OPEN}) AS open
 FROM invoice i WHERE {_WHERE} GROUP BY i.connection, i.contact_id
 ORDER BY COALESCE(sum(i.due_minor) FILTER (WHERE {OPEN}), 0) DESC, min(lower(i.contact_name)), i.contact_id
-LIMIT {PAGE} OFFSET $4
 """
 
 _OWED = f"""
 SELECT i.connection, i.contact_id, i.currency, sum(i.due_minor)::bigint AS due,
   COALESCE(sum(i.due_minor) FILTER (WHERE i.due_on < $2), 0)::bigint AS overdue
-FROM invoice i WHERE i.merchant = $1 AND {OPEN} AND i.contact_id = ANY($3) GROUP BY i.connection, i.contact_id, i.currency
+FROM invoice i WHERE i.merchant = (SELECT $1::uuid) AND {OPEN} AND i.contact_id = ANY((SELECT $3::text[])::text[])
+GROUP BY i.connection, i.contact_id, i.currency
 ORDER BY due DESC
 """
 
@@ -37,7 +37,7 @@ async def customers(merchant_id: UUID, q: str, page: int) -> dict[str, Any]:
         f"SELECT count(*) FROM (SELECT 1 FROM invoice i WHERE {_WHERE} GROUP BY i.connection, i.contact_id) AS contact"
     )
     pager = pages(await db.fetch_value(counted, *args), page)
-    found = await db.fetch(_CONTACTS, *args, (pager.page - 1) * PAGE)
+    found = await db.fetch(f"{_CONTACTS} {pager.window}", *args)
     owed = await db.fetch(_OWED, merchant_id, place.today, [row["contact_id"] for row in found])
     rows = [_row(row, [one for one in owed if _same(one, row)]) for row in found]
     return {"q": q, "page": pager.page, "pager": pager, "rows": rows}

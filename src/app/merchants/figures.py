@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from app.books.invoices_status import OPEN
 from app.core import db
 from app.core.money import Money, format_money
-from app.merchants.places import Home
+from app.merchants.places import Home, mine
 
 WEEKS = 11
 
@@ -18,16 +18,17 @@ SELECT i.currency, count(*) AS open, sum(i.due_minor)::bigint AS due, count(l.re
   count(*) FILTER (WHERE i.due_on < $2) AS overdue,
   COALESCE(sum(i.due_minor) FILTER (WHERE i.due_on < $2), 0)::bigint AS overdue_due,
   min(i.due_on) FILTER (WHERE i.due_on < $2) AS oldest
-FROM invoice i LEFT JOIN pay_link l ON l.invoice = i.id
-WHERE i.merchant = $1 AND {OPEN} AND i.connection = ANY($3) GROUP BY i.currency ORDER BY i.currency
+FROM invoice i LEFT JOIN pay_link l ON l.invoice = i.id AND l.merchant = (SELECT $1::uuid)
+WHERE {mine("$1", "$3")} AND {OPEN} GROUP BY i.currency ORDER BY i.currency
 """
 
-_PAID = "SELECT count(*) FROM invoice i WHERE i.merchant = $1 AND i.status = 'PAID' AND i.connection = ANY($2)"
+_PAID = f"SELECT count(*) FROM invoice i WHERE {mine('$1', '$2')} AND i.status = 'PAID'"
 
 # Refunds count on the day of the payment: what was collected is what stayed.
 _COLLECTED = """
 SELECT (paid_at AT TIME ZONE $3)::date AS day, sum(amount_minor - refunded_minor)::bigint AS amount
-FROM payment WHERE merchant = $1 AND currency = $2 AND paid_at >= $4 AND state NOT IN ('processing', 'failed', 'dispute_lost')
+FROM payment WHERE merchant = (SELECT $1::uuid) AND currency = (SELECT $2) AND paid_at >= (SELECT $4::timestamptz)
+  AND state NOT IN ('processing', 'failed', 'dispute_lost')
 GROUP BY day
 """
 

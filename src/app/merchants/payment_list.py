@@ -8,16 +8,16 @@ from app.core import db
 from app.core.errors import NotFound
 from app.core.money import Money, format_money
 from app.merchants.figures import collected_by_day, weeks
-from app.merchants.invoice_list import PAGE, pages
+from app.merchants.invoice_list import pages
 from app.merchants.places import Home, home
 from app.merchants.troubles import by_payment
 
-_PAGE = f"""
+_PAGE = """
 SELECT p.*, i.number, i.contact_name, w.state AS write_back_state
 FROM payment p JOIN invoice i ON i.id = p.invoice
 LEFT JOIN LATERAL (SELECT * FROM write_back WHERE payment = p.id AND state <> 'abandoned'
   ORDER BY state = 'parked' DESC, kind = 'payment' DESC, id LIMIT 1) w ON TRUE
-WHERE p.merchant = $1 ORDER BY p.created_at DESC, p.id LIMIT {PAGE} OFFSET $2
+WHERE p.merchant = $1 ORDER BY p.created_at DESC, p.id
 """
 
 _STATUS = {
@@ -39,7 +39,7 @@ async def payments(merchant_id: UUID, page: int) -> dict[str, Any]:
     place = await home(merchant_id)
     total = await db.fetch_value("SELECT count(*) FROM payment WHERE merchant = $1", merchant_id)
     pager = pages(total, page)
-    rows = await db.fetch(_PAGE, merchant_id, (pager.page - 1) * PAGE)
+    rows = await db.fetch(f"{_PAGE} {pager.window}", merchant_id)
     waiting = await by_payment(merchant_id)
     by_day = await collected_by_day(place)
     return {

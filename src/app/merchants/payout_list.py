@@ -11,16 +11,16 @@ from app.books.intents_requests import part_of
 from app.core import db
 from app.core.errors import NotFound
 from app.core.money import Money
-from app.merchants.invoice_list import PAGE, pages
+from app.merchants.invoice_list import pages
 from app.merchants.places import home
 from app.merchants.troubles import failures
 
 Row = Mapping[str, Any]
 
-_PAGE = f"""
+_PAGE = """
 SELECT o.*, w.state AS written FROM payout o
 LEFT JOIN write_back w ON w.payout = o.id AND w.kind = 'transfer'
-WHERE o.merchant = $1 ORDER BY o.arrives_on DESC, o.created_at DESC, o.id LIMIT {PAGE} OFFSET $2
+WHERE o.merchant = $1 ORDER BY o.arrives_on DESC, o.created_at DESC, o.id
 """
 _LINES = """
 SELECT l.*, p.amount_minor AS paid_minor, p.settled_minor, p.connection, i.id AS invoice, i.number, i.contact_name
@@ -63,7 +63,7 @@ async def listed(merchant_id: UUID, page: int) -> dict[str, Any]:
     """The list's context, without the frame."""
     place = await home(merchant_id)
     pager = pages(await db.fetch_value("SELECT count(*) FROM payout WHERE merchant = $1", merchant_id), page)
-    rows = await db.fetch(_PAGE, merchant_id, (pager.page - 1) * PAGE)
+    rows = await db.fetch(f"{_PAGE} {pager.window}", merchant_id)
     return {
         "now": place.now,
         "page": pager.page,

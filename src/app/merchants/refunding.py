@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.books import payments, refunds
+from app.books import credit_notes, payments, refunds
 from app.core import db
 from app.core.errors import NotFound, Refused
 from app.core.money import Money
@@ -15,8 +15,7 @@ from app.merchants.places import home
 _PAYMENTS = """
 SELECT p.*, i.number, i.contact_name, i.due_minor, w.state AS written, w.reason FROM payment p JOIN invoice i ON i.id = p.invoice
 LEFT JOIN write_back w ON w.payment = p.id AND w.kind = 'payment'
-WHERE p.merchant = $1 AND ($2::uuid IS NULL OR p.invoice = $2) AND ($3::uuid IS NULL OR p.id = $3) AND p.state <> 'processing'
-ORDER BY p.created_at
+WHERE p.merchant = $1 AND p.state <> 'processing'
 """
 _WORDS = {
     "asked": "being sent to Stripe",
@@ -32,7 +31,8 @@ _STATES = {"failed": "The bank took it back", "disputed": "Disputed", "dispute_l
 async def received(merchant_id: UUID, invoice_id: UUID) -> list[SimpleNamespace]:
     """`payments` of templates/app/invoice: what came in for it, what went back, and what still can."""
     place = await home(merchant_id)
-    return [await _payment(place, row) for row in await db.fetch(_PAYMENTS, merchant_id, invoice_id, None)]
+    rows = await db.fetch(f"{_PAYMENTS} AND p.invoice = $2 ORDER BY p.created_at", merchant_id, invoice_id)
+    return [await _payment(place, row) for row in rows]
 
 
 async def form(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
@@ -54,6 +54,7 @@ async def form(merchant_id: UUID, payment_id: UUID) -> dict[str, Any]:
         method=method(row),
         fee=fee,
         in_xero=row["written"] in {"confirmed", "sending", "unknown"},
+        by_credit_note=await credit_notes.by_policy(row["connection"]),
     )
     values = {"choice": "part" if part else "full", "amount": str(part.decimal) if part else "", "key": uuid4().hex}
     return {"payment": about, "values": values, "errors": {}}
@@ -80,7 +81,7 @@ async def ask(merchant_id: UUID, payment_id: UUID, typed: dict[str, str], asked_
 
 
 async def _one(merchant_id: UUID, payment_id: UUID) -> Any:
-    row = await db.fetch_row(_PAYMENTS, merchant_id, None, payment_id)
+    row = await db.fetch_row(f"{_PAYMENTS} AND p.id = $2", merchant_id, payment_id)
     if row is None:
         raise NotFound("No such payment.")
     return row
