@@ -92,6 +92,7 @@ FAILURE = Thing(
     by_hand=True,
     can_overpay=False,
     can_redate=True,
+    can_credit=False,
     fix=None,
     refund_href="",
 )

@@ -202,6 +202,7 @@ def refund(**over: Any) -> Context:
         method="Visa ending 4242",
         fee=gbp(1946),
         in_xero=True,
+        by_credit_note=False,
     )
     values = {"choice": "full", "amount": "", "key": "0d3f0a526a3e4a438a2b1f7a6f0f9c11"}
     return FRAME | {"in_dialog": False, "payment": about, "values": values, "errors": {}} | over
