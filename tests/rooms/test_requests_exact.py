@@ -120,6 +120,7 @@ async def test_a_fee_needs_both_accounts(shelf: Shelf):
     await db.fetch("DELETE FROM account_choice WHERE connection = $1 AND kind = 'fees'", shelf.connection)
     assert second is not None
     assert await intents.freeze(second) is None
+    assert "account_missing" == await intents.obstacle(second)
 
 
 async def test_a_reversal_deletes(shelf: Shelf):
