@@ -139,6 +139,20 @@ def test_accounts_ask_xero_once(owner: Merchant, sandbox: str) -> None:
     assert (before[0] + 3, before[1] + 3) == (asked("Accounts"), asked("TaxRates"))
 
 
+def test_credit_notes(owner: Merchant) -> None:
+    """An account for credit notes is chosen with its tax rate, kept, and can be taken away again."""
+    owner.open(f"{owner.url}/settings/accounts")
+    form = next(form for form in Reader(owner.text).forms if "/settings/accounts" in form.action)
+    sales = re.search(r'<option value="([^"]+)"[^>]*>Sales \(200\)', owner.text)
+    assert sales
+    owner.send(form, form.fields | {"refund_account": sales[1], "refund_tax": "OUTPUT2"})
+    again = next(form for form in Reader(owner.text).forms if "/settings/accounts" in form.action)
+    assert (sales[1], "OUTPUT2") == (again.fields["refund_account"], again.fields["refund_tax"])
+    owner.send(again, again.fields | {"refund_account": ""})
+    last = next(form for form in Reader(owner.text).forms if "/settings/accounts" in form.action)
+    assert "" == last.fields["refund_account"]
+
+
 def test_habits(owner: Merchant) -> None:
     """The switches keep what they were set to."""
     owner.open(f"{owner.url}/settings/accounts")
