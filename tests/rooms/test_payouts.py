@@ -192,6 +192,20 @@ async def test_a_fee_that_was_recorded_by_payment_is_not_recorded_again(till: Ti
     assert sorted(row["fee_minor"] for row in await db.fetch("SELECT fee_minor FROM payment")) == booked
 
 
+async def test_fees_that_were_to_come_with_a_payout_are_not_forgotten(till: Till):
+    """The merchant changes their mind before it came: each of them is in Xero once, whatever is saved in between."""
+    await by_payout(till)
+    for amount in ("40.00", "60.00"):
+        await till.paid(await till.invoice(), amount)
+    await by_payout(till)
+    await till.choose(fees=True)
+    await till.paid(await till.invoice(), "50.00")
+    await pay_out(till)
+    booked = sorted(one["total"] for one in await fees(till))
+    assert sorted(row["fee_minor"] for row in await db.fetch("SELECT fee_minor FROM payment")) == booked
+    assert [] == await ledger.invariants()
+
+
 async def by_hand(till: Till, amount: int) -> str:
     """Somebody pays out by hand in Stripe's dashboard; the payout's id."""
     made = await till.http.post(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from app.books import audit
+from app.books import audit, intents
 from app.books.access import tenant
 from app.books.connections import one
 from app.clients.bundle import Clients
@@ -28,7 +28,8 @@ INSERT INTO account_choice (connection, kind, currency, xero_account_id, code, n
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (connection, kind, currency) DO UPDATE SET xero_account_id = EXCLUDED.xero_account_id, code = EXCLUDED.code,
   name = EXCLUDED.name, tax_type = EXCLUDED.tax_type, account_currency = EXCLUDED.account_currency,
-  by_payout = EXCLUDED.by_payout, chosen_at = now()
+  by_payout = EXCLUDED.by_payout,
+  chosen_at = CASE WHEN account_choice.by_payout = EXCLUDED.by_payout THEN account_choice.chosen_at ELSE now() END
 """
 
 
@@ -127,6 +128,8 @@ async def choose(
         await db.fetch(
             _CHOOSE, connection_id, kind, of, account.id, account.code, account.name, tax, kept_in, by_payout
         )
+        if before and before["by_payout"] and kind == "fees" and not by_payout:
+            await intents.intend_fees_left(connection_id, before["chosen_at"])
         chose = (account.id, tax, by_payout)
         if before is None or (before["xero_account_id"], before["tax_type"], before["by_payout"]) != chose:
             what = {"kind": kind, "currency": of, "xero_account_id": account.id, "tax_type": tax}

@@ -42,6 +42,11 @@ WHERE l.payout = $1 AND (p.connection = $2
   OR (l.payment IS NULL AND l.kind IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee', 'payment_network_cost')))
   AND NOT EXISTS (SELECT 1 FROM write_back w WHERE w.payment = p.id AND w.kind = 'fee' AND l.kind IN ('charge', 'payment'))
 """
+_LEFT = """
+SELECT p.* FROM payment p WHERE p.connection = $1 AND p.fee_minor > 0 AND p.paid_at >= $2
+  AND NOT EXISTS (SELECT 1 FROM payout_line l JOIN write_back w ON w.payout = l.payout AND w.kind = 'fee' WHERE l.payment = p.id)
+ORDER BY p.paid_at
+"""
 _CREDITED = "SELECT 1 FROM write_back WHERE payment = $1 AND kind = 'credit_refund' AND state <> 'abandoned' LIMIT 1"
 _INSERT = """
 INSERT INTO write_back (merchant, connection, invoice, payment, payout, kind, reference, amount_minor, currency,
@@ -80,6 +85,12 @@ async def intend_fees(payout: Row, connection_id: UUID) -> int | None:
         return None
     of = (payout["merchant"], connection_id, None, None, payout["id"])
     return await _mean(of, "fee", Money(minor, payout["currency"]), _sent(payout, "fee"))
+
+
+async def intend_fees_left(connection_id: UUID, since: datetime) -> None:
+    """Fees are booked by payment from now on: mean those that were to come with a payout, and came with none yet."""
+    for payment in await db.fetch(_LEFT, connection_id, since):
+        await intend_fee(payment, Money(payment["fee_minor"], payment["settlement_currency"]))
 
 
 async def intend_overpayment(payment: Row, surplus: Money) -> int | None:

@@ -71,7 +71,7 @@ class AccountChoice(Table, db=ENGINE):
     tax_type = Text()
     by_payout = Boolean(default=False, help_text="fees: one for each payout, not one for each payment")
     account_currency = Text(help_text="in which Xero keeps it; empty: not known, choose it once more")
-    chosen_at = Timestamptz()
+    chosen_at = Timestamptz(help_text="since when it is recorded in this way, by payment or by payout")
 
 
 class XeroBudget(Table, db=ENGINE):
