@@ -48,17 +48,23 @@ def create(
     prevented: bool = False,
     amount: int | None = None,
 ) -> Obj:
-    """Open a dispute over a succeeded charge (what is left of it unless ``amount`` says otherwise)."""
+    """Open a dispute over a succeeded charge: what is left of it unless ``amount`` says otherwise, all when nothing is left.
+
+    Raises 400 for an amount that the charge never had.
+    """
+    if amount is not None and not 0 < amount <= charge["amount"]:
+        raise stripe_errors.invalid("amount", f"A dispute is about at most the charge's {charge['amount']}.")
     stripe_ledger.book_charge(stripe, charge)
-    stripe_refunds.stop_pending(stripe, charge)
-    dispute = _build(stripe, charge, reason, inquiry, amount or charge["amount"] - charge["amount_refunded"])
+    if not inquiry:
+        stripe_refunds.stop_pending(stripe, charge)
+    left = charge["amount"] - charge["amount_refunded"] or charge["amount"]
+    dispute = _build(stripe, charge, reason, inquiry, amount or left)
     if prevented:
         dispute["status"] = "prevented"
     if not inquiry:
         _withdraw(stripe, dispute, fee=not prevented)
     stripe.put("dispute", dispute)
     charge["disputed"] = True
-    charge["_dispute_over"] = inquiry
     stripe.put("charge", charge)
     emit(stripe, "charge.dispute.created", dispute)
     if not inquiry:
@@ -116,9 +122,8 @@ def _withdraw(stripe: Stripe, dispute: Obj, *, fee: bool = True) -> None:
 
 
 def _line(stripe: Stripe, dispute: Obj, amount: int, currency: str, fee: int, rate: float | None, words: str) -> None:
-    fees: list[dict[str, Any]] = [
-        {"amount": fee, "application": None, "currency": currency, "description": "Dispute fee", "type": "stripe_fee"}
-    ]
+    part = {"application": None, "currency": currency, "description": "Dispute fee", "type": "stripe_fee"}
+    fees: list[dict[str, Any]] = [{"amount": fee, **part}] if fee else []
     category = "dispute" if amount < 0 else "dispute_reversal"
     line = stripe_ledger.post(
         stripe,
@@ -174,10 +179,6 @@ def close(stripe: Stripe, dispute: Obj, *, won: bool) -> Obj:
             "Chargeback reversal",
         )
     stripe.put("dispute", dispute)
-    charge = stripe.find("charge", dispute["charge"])
-    if charge is not None and won:
-        charge["_dispute_over"] = True
-        stripe.put("charge", charge)
     if won and not inquiry:
         emit(stripe, "charge.dispute.funds_reinstated", dispute)
     emit(stripe, "charge.dispute.closed", dispute)
@@ -188,16 +189,17 @@ def escalate(stripe: Stripe, dispute: Obj) -> bool:
     """An inquiry becomes a chargeback: now the money goes. False for anything else."""
     if dispute["status"] not in ("warning_needs_response", "warning_under_review"):
         return False
+    charge, before = stripe.find("charge", dispute["charge"]), dispute["status"]
+    if charge is not None:
+        stripe_refunds.stop_pending(stripe, charge)
     _withdraw(stripe, dispute)
     dispute |= {"status": "needs_response", "is_charge_refundable": False}
-    dispute["evidence_details"]["due_by"] = stripe.now() + DAYS_TO_ANSWER * DAY
+    dispute["evidence_details"] |= {"due_by": stripe.now() + DAYS_TO_ANSWER * DAY, "past_due": False}
+    if dispute["payment_method_details"] is not None:
+        dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
     stripe.put("dispute", dispute)
-    charge = stripe.find("charge", dispute["charge"])
-    if charge is not None:
-        charge["_dispute_over"] = False
-        stripe.put("charge", charge)
     stripe.later(DAYS_TO_ANSWER * DAY, "dispute_deadline", {"dispute": dispute["id"]})
-    emit(stripe, "charge.dispute.updated", dispute, {"status": "warning_needs_response"})
+    emit(stripe, "charge.dispute.updated", dispute, {"status": before})
     emit(stripe, "charge.dispute.funds_withdrawn", dispute)
     return True
 
@@ -235,7 +237,7 @@ def register(stripe: Stripe) -> None:
 
     async def review(payload: Obj) -> None:
         dispute = stripe.find("dispute", payload["dispute"])
-        if dispute is not None and dispute["status"] in OPEN:
+        if dispute is not None and dispute["status"].endswith("under_review"):
             close(stripe, dispute, won=dispute["evidence"].get("uncategorized_text") == "winning_evidence")
 
     async def deadline(payload: Obj) -> None:

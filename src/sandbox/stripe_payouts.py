@@ -11,6 +11,8 @@ from sandbox.stripe_events import emit
 from sandbox.stripe_world import Stripe
 
 RECONCILE_SECONDS, SENT_SECONDS = 2.0, 60.0
+# What whoever asks for a manual payout may say of it.
+SAID = ("description", "metadata", "method", "source_type", "statement_descriptor")
 FAILURES = {
     "no_account": "The bank account could not be located.",
     "account_closed": "The bank account has been closed.",
@@ -47,13 +49,17 @@ def manual(stripe: Stripe, account: str, params: Obj) -> Obj:
             "You have insufficient funds in your Stripe account for this transfer. Your card balance is too low.",
             code="balance_insufficient",
         )
-    payout = _pay_out(stripe, account, currency, [], amount)
-    payout["metadata"] = params.get("metadata") or {}
-    return stripe.put("payout", payout)
+    bank = stripe_accounts.bank_id(stripe, account)
+    if params.get("destination", bank) != bank:
+        raise stripe_errors.no_such("external account", params["destination"], "destination", 400)
+    said = {name: params[name] for name in SAID if params.get(name)}
+    return _pay_out(stripe, account, currency, [], amount, said)
 
 
-def _pay_out(stripe: Stripe, account: str, currency: str, lines: list[Obj], amount: int) -> Obj:
-    payout = _build(stripe, account, currency, amount, automatic=bool(lines))
+def _pay_out(
+    stripe: Stripe, account: str, currency: str, lines: list[Obj], amount: int, said: Obj | None = None
+) -> Obj:
+    payout = _build(stripe, account, currency, amount, automatic=bool(lines)) | (said or {})
     booked = stripe_ledger.Line(-amount, currency, "payout", payout["id"], "STRIPE PAYOUT")
     line = stripe_ledger.post(stripe, account, booked)
     payout["balance_transaction"] = line["id"]

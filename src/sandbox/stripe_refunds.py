@@ -22,7 +22,7 @@ def create(stripe: Stripe, account: str, params: Obj) -> Obj:
     charge = _charge(stripe, account, params)
     left = charge["amount"] - charge["amount_refunded"]
     amount = int(params.get("amount", left))
-    _check(charge, amount, left)
+    _check(stripe, charge, amount, left)
     if params.get("refund_application_fee") and not charge["application_fee_amount"]:
         raise stripe_errors.invalid(
             "refund_application_fee", f"Charge {charge['id']} has no application fee to refund."
@@ -67,10 +67,10 @@ def _charge(stripe: Stripe, account: str, params: Obj) -> Obj:
     return charge
 
 
-def _check(charge: Obj, amount: int, left: int) -> None:
+def _check(stripe: Stripe, charge: Obj, amount: int, left: int) -> None:
     if charge["status"] == "failed":
         raise stripe_errors.invalid("charge", f"Charge {charge['id']} has not succeeded.", "charge_not_refundable")
-    if charge["disputed"] and not charge.get("_dispute_over"):
+    if charge["disputed"] and _charged_back(stripe, charge):
         raise stripe_errors.StripeError(
             400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
         )
@@ -87,6 +87,12 @@ def _check(charge: Obj, amount: int, left: int) -> None:
             f"Refund amount ({stripe_money.display(amount, code)}) is greater than unrefunded amount on charge "
             f"({stripe_money.display(left, code)})",
         )
+
+
+def _charged_back(stripe: Stripe, charge: Obj) -> bool:
+    """Whether the bank holds (or kept) money of it: an inquiry holds none, and what was won came back."""
+    disputes = [row for row in stripe.rows("dispute", charge["_account"]) if row["charge"] == charge["id"]]
+    return any(row["status"] != "won" and not row["status"].startswith("warning") for row in disputes)
 
 
 def _affordable(stripe: Stripe, charge: Obj, amount: int) -> bool:

@@ -203,3 +203,77 @@ async def test_a_direct_intents_3d_secure_leads_back_to_its_return_url(platform:
     assert back.endswith("redirect_status=succeeded")
     assert 404 == platform.sandbox.http.get(step).status_code
     assert "succeeded" == (await platform.intent(account, intent["id"])).status
+
+
+async def test_an_inquiry_leaves_refunds_alone(platform: Platform) -> None:
+    """An inquiry holds no money: a pending refund goes on, a new one may be made, and only a chargeback ends both."""
+    till = await shop(platform)
+    charge: Any = await platform.charge(till.account, "4000000000007726", currency="gbp")
+    pending = await platform.client.v1.refunds.create_async({"charge": charge.id, "amount": 345}, till.options)
+    inquiry = platform.control("disputes", charge=charge.id, inquiry=True)
+    again = await platform.client.v1.refunds.retrieve_async(pending.id, None, till.options)
+    assert "pending" == again.status
+    platform.control(f"disputes/{inquiry['id']}", outcome="escalated")
+    over = await platform.client.v1.refunds.retrieve_async(pending.id, None, till.options)
+    assert ("failed", "charge_for_pending_refund_disputed") == (over.status, over.failure_reason)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        await platform.client.v1.refunds.create_async({"charge": charge.id, "amount": 1}, till.options)
+    assert "charge_disputed" == refused.value.code
+
+
+async def test_one_of_two_disputes_won_frees_nothing(platform: Platform) -> None:
+    """While another dispute of the charge stands it cannot be refunded; with both won it can."""
+    till = await shop(platform)
+    charge: Any = await platform.charge(till.account, currency="gbp")
+    first, second = (platform.control("disputes", charge=charge.id, amount=amount)["id"] for amount in (6000, 6345))
+    platform.control(f"disputes/{first}", outcome="won")
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        await platform.client.v1.refunds.create_async({"charge": charge.id}, till.options)
+    assert "charge_disputed" == refused.value.code
+    platform.control(f"disputes/{second}", outcome="won")
+    made = await platform.client.v1.refunds.create_async({"charge": charge.id}, till.options)
+    assert "succeeded" == made.status
+
+
+@pytest.mark.parametrize("amount", [-1, 0, 12_346])
+async def test_a_dispute_is_about_money_of_its_charge(platform: Platform, amount: int) -> None:
+    """Nothing, less than nothing and more than was paid cannot be disputed; all of a refunded charge can."""
+    till = await shop(platform)
+    charge: Any = await platform.charge(till.account, currency="gbp")
+    answer = platform.sandbox.http.post("/_stripe/disputes", json={"charge": charge.id, "amount": amount})
+    assert 400 == answer.status_code
+    platform.control("refunds", charge=charge.id)
+    assert 12_345 == platform.control("disputes", charge=charge.id)["amount"]
+
+
+async def test_an_escalated_inquiry_is_reviewed_anew(platform: Platform) -> None:
+    """The answer to an inquiry does not decide the chargeback that it became, and the events say what it was before."""
+    till, dispute, _ = await disputed(platform, inquiry=True)
+    params: Any = {"evidence": {"uncategorized_text": "winning_evidence"}}
+    await platform.client.v1.disputes.update_async(dispute["id"], params, till.options)
+    platform.control(f"disputes/{dispute['id']}", outcome="escalated")
+    platform.advance(60)
+    now: Any = await platform.client.v1.disputes.retrieve_async(dispute["id"], None, till.options)
+    assert ("needs_response", "chargeback") == (now.status, now.payment_method_details.card.case_type)
+    events = await platform.client.v1.events.list_async({"type": "charge.dispute.updated", "limit": 1}, till.options)
+    assert "warning_under_review" == events.data[0].data.previous_attributes["status"]  # type: ignore[index]
+
+
+async def test_a_prevented_dispute_lists_no_fee(platform: Platform) -> None:
+    """Where no fee is taken, none of nothing is listed."""
+    _, dispute, _ = await disputed(platform, prevented=True)
+    (line,) = dispute["balance_transactions"]
+    assert (0, []) == (line["fee"], line["fee_details"])
+
+
+async def test_the_event_of_a_manual_payout_is_whole(platform: Platform) -> None:
+    """payout.created carries what was said of it; another bank account than the account's own is refused."""
+    till = await shop(platform)
+    await platform.charge(till.account, "4000000000000077", currency="gbp")
+    params: Any = {"amount": 1000, "currency": "gbp", "metadata": {"for": "rent"}, "description": "Rent"}
+    made = await platform.client.v1.payouts.create_async(params, till.options)
+    events = await platform.client.v1.events.list_async({"type": "payout.created"}, till.options)
+    told: Any = events.data[0].data.object
+    assert ("rent", "Rent", made.id) == (told["metadata"]["for"], told["description"], told["id"])
+    with pytest.raises(stripe.InvalidRequestError, match="external account"):
+        await platform.client.v1.payouts.create_async(params | {"destination": "ba_of_nobody"}, till.options)
