@@ -147,8 +147,8 @@ def capability(account: Obj, name: str) -> Obj:
     """Status and reasons of a capability: ``card_payments`` and the like, or ``payouts``."""
     if account["_rejected"]:
         return _status("rejected", account["_rejected"], "contact_stripe")
-    blocking = [n for n in missing(account) if name == "payouts" or n not in PAYOUTS_ONLY]
-    if blocking or any(extra["status"] == "past_due" for extra in account["_extras"]):
+    overdue = [extra["description"] for extra in account["_extras"] if extra["status"] == "past_due"]
+    if any(name == "payouts" or wanted not in PAYOUTS_ONLY for wanted in [*missing(account), *overdue]):
         return _status("restricted", "requirements_past_due", "provide_info")
     if account["_checking"]:
         return _status("pending", "determining_status", "no_resolution")

@@ -63,7 +63,7 @@ def sitting(stripe: Stripe, id: str) -> tuple[Obj, Obj]:
     if row is None or stripe.now() > row["until"]:
         raise stripe_errors.no_such("account_link", id)
     account, link = stripe.find(KIND, row["account"]), stripe.world.store.get("stripe._link", row["link"])
-    if account is None or link is None:
+    if account is None or link is None or not account["_connected"]:
         raise stripe_errors.no_such("account", row["account"])
     return link, account
 
@@ -197,6 +197,11 @@ def fill_in(stripe: Stripe, account: Obj) -> None:
     save(stripe, account, form)
 
 
+def _is_over(stripe: Stripe, row: Obj) -> bool:
+    """Whether its own deadline has come: the same may have been asked for again, with a later one."""
+    return row["time"] is not None and bool(row["time"] <= stripe.world.clock.timestamp())
+
+
 def register(stripe: Stripe) -> None:
     """Teach the clock how checks and deadlines end."""
 
@@ -211,7 +216,7 @@ def register(stripe: Stripe) -> None:
             return
         with changing(stripe, account):
             for row in account["_extras"]:
-                if row["description"] == payload["description"]:
+                if row["description"] == payload["description"] and _is_over(stripe, row):
                     row["status"] = "past_due"
 
     stripe.world.clock.on("stripe.verification", verification)

@@ -1,5 +1,6 @@
 """Accounts v2: made in our shape, onboarded on the hosted page, restricted, cleared and lost again."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -172,6 +173,45 @@ async def test_requirements_appear_with_a_deadline_restrict_and_clear(platform: 
     assert "restricted" == await status(platform, id)
     platform.control(f"accounts/{id}", action="clear")
     assert "active" == await status(platform, id)
+
+
+async def test_what_is_asked_for_again_has_its_own_deadline(platform: Platform) -> None:
+    """A requirement that was cleared and asked for anew with a later day is not due on the first one."""
+    id = platform.account()
+    platform.control(f"accounts/{id}", action="require", days=2)
+    platform.control(f"accounts/{id}", action="clear")
+    platform.control(f"accounts/{id}", action="require", days=14)
+    platform.advance(3 * 86_400)
+    assert "active" == await status(platform, id)
+    platform.advance(12 * 86_400)
+    assert "restricted" == await status(platform, id)
+
+
+async def test_a_bank_account_that_is_asked_for_holds_payouts_only(platform: Platform) -> None:
+    """Without a bank account that works the merchant is not paid out, and customers can pay all the same."""
+    id = platform.account()
+    platform.control(f"accounts/{id}", action="restrict", description="defaults.payout_methods")
+    merchant = (await read(platform, id)).configuration.merchant
+    assert ("active", "restricted") == (
+        merchant.capabilities.card_payments.status,
+        merchant.capabilities.stripe_balance.payouts.status,
+    )
+
+
+async def test_a_sitting_ends_with_the_connection(platform: Platform) -> None:
+    """Once the account has left the platform its open onboarding page is gone and takes nothing more."""
+    account = await made(platform)
+    form = sit_down(platform, await link(platform, account.id))
+    assert 200 == platform.sandbox.http.get(form).status_code
+    platform.control(f"accounts/{account.id}", action="deauthorise")
+    assert 404 == platform.sandbox.http.get(form).status_code
+    assert 404 == platform.sandbox.http.post(form, data={"do": "fill"}).status_code
+
+
+async def test_the_enter_key_finishes(platform: Platform) -> None:
+    """The first button of the onboarding form, which the Enter key presses, finishes: it fills in no test values."""
+    page = platform.sandbox.http.get(sit_down(platform, await link(platform, (await made(platform)).id))).text
+    assert "finish" == re.findall(r'<button name="do" value="(\w+)"', page)[0]
 
 
 async def test_a_restricted_account_takes_no_new_sessions(platform: Platform) -> None:
