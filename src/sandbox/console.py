@@ -142,7 +142,7 @@ async def advance(world: World, request: Web) -> Response[Any]:
         return see_other("/console/clock")
     try:
         seconds = float(form["seconds"]) if "seconds" in form else float(form.get("hours", 1)) * 3600
-    except ValueError:
+    except (TypeError, ValueError):  # a file in place of a number
         seconds = -1
     if not 0 <= seconds <= TEN_YEARS:
         raise HTTPException(status_code=400, detail="The clock jumps ahead by a number of hours.")
@@ -153,7 +153,7 @@ async def advance(world: World, request: Web) -> Response[Any]:
 def said_plainly(request: Web, error: HTTPException) -> Response[Any]:
     """A refusal as a page for people, as JSON for programs."""
     if "text/html" in request.headers.get("accept", ""):
-        back = urlsplit(request.headers.get("referer", "/")).path or "/"
+        back = "/" + urlsplit(request.headers.get("referer", "/")).path.lstrip("/")  # never another host
         return page("console/problem.html", status=error.status_code, detail=error.detail, back=back)
     content = {"status_code": error.status_code, "detail": error.detail}
     if error.extra:

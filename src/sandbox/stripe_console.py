@@ -265,14 +265,23 @@ async def do(stripe: Stripe, data: Form) -> Redirect:
     body = data.get("body", "{}")
     try:
         if data.get("amount"):
-            body = msgspec.json.encode(msgspec.json.decode(body, type=dict) | {"amount": int(data["amount"])}).decode()
+            body = msgspec.json.encode(
+                msgspec.json.decode(body, type=dict) | {"amount": _typed(data["amount"].strip())}
+            ).decode()
         stripe_actions.perform(stripe, data.get("path", ""), body.encode())
     except StripeError as refusal:
         return Redirect(place, status_code=303, query_params={"problem": refusal.message})
-    except ValueError:
+    except (ValueError, msgspec.MsgspecError):
         words = "The amount is a whole number of the smallest unit, 1250 for 12.50."
         return Redirect(place, status_code=303, query_params={"problem": words})
     return see_other(place)
+
+
+def _typed(text: str) -> int:
+    """An amount as a person types it; raises ValueError for anything but digits."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ValueError(text)
+    return int(text)
 
 
 # ``/console/stripe…``.

@@ -131,8 +131,9 @@ def test_a_payment_can_be_refunded_in_part(sandbox: Sandbox) -> None:
     sandbox.http.post("/console/stripe/do", data=order | {"amount": "1234"})
     refunds = sandbox.control("GET", "/_truth")["stripe"]["refunds"]
     assert [100, 1234] == [row["amount"] for row in refunds]
-    wrong = sandbox.http.post("/console/stripe/do", data=order | {"amount": "12.50"})
-    assert "smallest" in wrong.headers["location"]
+    for nonsense in ({"amount": "12.50"}, {"amount": "1_000"}, {"amount": "-1"}, {"amount": "1", "body": "{"}):
+        wrong = sandbox.http.post("/console/stripe/do", data=order | nonsense)
+        assert (303, True) == (wrong.status_code, "smallest" in wrong.headers["location"])
     assert (
         "problem"
         not in sandbox.http.post("/console/stripe/do", data=order | {"back": "https://evil.example"}).headers[
@@ -168,6 +169,14 @@ def test_deliveries_can_be_seen_of_one_platform_and_sent_again(sandbox: Sandbox)
     assert "/console/webhooks" == sandbox.http.post(again).headers["location"]
     assert "/console/stripe" == sandbox.http.post(again, data={"back": "/console/stripe"}).headers["location"]
     assert sandbox.http.get(f"/console/webhooks/{row['id']}").status_code == 200
+
+
+def test_a_refusal_leads_back_into_the_sandbox(sandbox: Sandbox) -> None:
+    """A page that refuses (a file in place of a number) says so and links to where one came from, on this host."""
+    headers = {"accept": "text/html", "referer": f"{sandbox.url}//evil.example/console/clock"}
+    refused = sandbox.http.post("/console/clock", files={"seconds": ("a.txt", b"1")}, headers=headers)
+    assert 400 == refused.status_code
+    assert 'href="/evil.example/console/clock"' in refused.text
 
 
 def test_the_clock_stops_and_goes_on(sandbox: Sandbox) -> None:
