@@ -71,6 +71,7 @@ ROOMS = {
         "rooms/test_beside_exact rooms/test_calls_exact rooms/test_crediting_exact rooms/test_looking_exact "
         "rooms/test_paying_exact rooms/test_reversals_exact rooms/test_sending_exact rooms/test_twins_exact",
     ),
+    "choices": Room("app/books/writeback/choices", "rooms/test_choices_exact rooms/test_redating_exact"),
 }
 
 

@@ -13,11 +13,12 @@ from app.books.writeback.verdict import Later
 from app.core import db
 from app.core.clock import from_now, now
 from app.core.money import Money
-from tests.rooms.shelf import Shelf, bring, held, put, write_back
+from tests.rooms.shelf import Row, Shelf, bring, held, put, write_back
 
 LOST = "Xero's answer was lost."
 ONCE_MORE = "Not in Xero; looking once more."
 LOOKING = "Recorded; looking that it is there once."
+GONE = r"^This is not waiting for you any more\.$"
 REFUSED = "The document date cannot be before the lock date."
 
 
@@ -46,6 +47,13 @@ async def transfer(shelf: Shelf, minor: int = 900, state: str = "intended", **co
         await shelf.choose("payments", "GBP")
     made = await intents.intend_transfer(await shelf.payout(minor), shelf.connection)
     return await in_hand(made, state, **columns)
+
+
+async def waiting(
+    shelf: Shelf, reason: str = "overpaid", minor: int = 4000, state: str = "parked", **columns: Any
+) -> Row:
+    """A payment that waits for the merchant."""
+    return await bring((await shelf.meant(minor))["id"], state, reason=reason, next_at=None, **columns)
 
 
 async def in_hand(row_id: int | None, state: str, **columns: Any) -> Item:
