@@ -115,6 +115,27 @@ async def test_a_refund_that_fails_before_anything_was_recorded(till: Till):
     assert [] == await ledger.invariants()
 
 
+async def test_a_refund_that_fails_after_only_the_rest_was_recorded(till: Till):
+    """What came back is in no invoice: it is put before the merchant, once, and withdrawn when it goes back after all."""
+    payment = await till.paid(await till.invoice())
+    stripe = await Says.of(till, payment)
+    await stripe.refunded(1000)
+    await till.work()
+    assert [3000] == [one["amount"] for one in await till.in_xero(payment["invoice"])]
+    await stripe.refunded(0)
+    ((row, words),) = await writeback.attention(till.merchant_id)
+    assert ("rest", 1000) == (row["kind"], row["amount_minor"])
+    assert words.refund
+    await stripe.refunded(1000)
+    assert [] == await writeback.attention(till.merchant_id)
+    await stripe.refunded(0)
+    ((row, _),) = await writeback.attention(till.merchant_id)
+    await writeback.abandon(till.merchant_id, row["id"], "Hannah Finch")
+    await stripe.refunded(0)
+    assert [] == await writeback.attention(till.merchant_id)
+    assert [] == await ledger.invariants()
+
+
 async def test_a_dispute_that_is_won_after_everything_was_refunded(till: Till):
     """The payment is refunded, not paid, and the bank holds nothing."""
     payment = await till.paid(await till.invoice())

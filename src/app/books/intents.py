@@ -31,7 +31,7 @@ BY_HAND, WITHDRAWN, OVERPAID, CREDITED = "by_hand", "withdrawn", "overpayment", 
 # Why a taking back waits: the payment itself waits for a person.
 PAYMENT_WAITS = "payment_waits"
 # Never sent: what only a person can do in Xero.
-BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange", "credit_back"})
+BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange", "credit_back", "rest"})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 # With what Stripe charged for no payment in particular.

@@ -104,6 +104,7 @@ async def _there_already(payment: Row, written: Row, left: Money) -> None:
     reversal = await intents.of_payment(payment["id"], "reversal")
     credited = await credit_notes.catch_up(payment, written, left, reversal)
     whole = not left.minor and not credited
+    await _rest(payment, Money(left.minor + credited - written["amount_minor"], left.currency))
     if left.minor + credited >= written["amount_minor"]:
         await _stay(reversal)
     elif reversal is None:
@@ -114,6 +115,16 @@ async def _there_already(payment: Row, written: Row, left: Money) -> None:
         await intents.ask_again(reversal["id"])
     elif reversal["state"] in {"abandoned", "reversed"}:
         await _once_more(reversal, whole=whole)
+
+
+async def _rest(payment: Row, rest: Money) -> None:
+    """A refund failed after only what it had left was recorded: a person says what becomes of the rest, once."""
+    told = await intents.of_payment(payment["id"], "rest")
+    if rest.minor > 0:
+        if told is None or (told["reason"], told["amount_minor"]) != (intents.BY_HAND, rest.minor):
+            await intents.put_before_merchant(payment, "rest", rest, "rest_unrecorded")
+    elif told and told["state"] == "parked":
+        await intents.give_up(told["id"], "The money went back.")
 
 
 async def _once_more(reversal: Row, *, whole: bool) -> None:

@@ -24,6 +24,7 @@ NAMES = {
     "overpayment_back": "refunded overpayment",
     "exchange": "exchange difference",
     "reversal": "refund",
+    "rest": "rest of a payment",
     "credit_note": "credit note",
     "credit_refund": "refund",
     "credit_back": "failed refund",

@@ -91,6 +91,13 @@ REASONS: dict[str, Reason] = {
         by_hand=True,
         credit=True,
     ),
+    "rest_unrecorded": Reason(
+        "a refund did not go through after the rest of the payment was recorded in Xero",
+        "Refund it again, or record it in Xero yourself and mark this as done.",
+        retry=False,
+        by_hand=True,
+        refund=True,
+    ),
     "credit_used": Reason(
         "the credit note of the refund was changed or used in Xero",
         "Record the refund in Xero, then mark this as done; or restore the credit note there and try again.",
