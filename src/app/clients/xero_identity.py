@@ -199,11 +199,8 @@ class XeroIdentity:
             raise _refused(error.response) from error
         except httpx.HTTPError as error:
             raise _no_answer(error) from error
-        except (
-            ValueError,
-            TypeError,
-            AttributeError,
-        ) as error:  # no JSON, or not the object that Authlib takes for granted
+        except (ValueError, TypeError, AttributeError) as error:
+            # no JSON, or not the object that Authlib takes for granted
             raise Upstream(_UNREADABLE, code="unreadable", unknown=True) from error
         finally:
             self._oauth.token = None  # Authlib remembers the last token; it belongs to one user, not to us
