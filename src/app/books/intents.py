@@ -309,7 +309,7 @@ async def _freeze(write_back_id: int) -> Row | None:
 _WHOLE = """
 SELECT w.*, p.paid_at, p.currency AS paid_currency, p.amount_minor AS paid_minor, p.settled_minor, p.settlement_currency,
   c.timezone, i.xero_invoice_id, i.number, i.contact_id, o.arrives_on, o.stripe_payout_id, r.refunded_at, r.moved_minor,
-  r.moved_currency, n.xero_id AS credit_note_id
+  r.moved_currency, r.amount_minor AS refund_minor, n.xero_id AS credit_note_id
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN payment p ON p.id = w.payment
 LEFT JOIN invoice i ON i.id = w.invoice LEFT JOIN payout o ON o.id = w.payout
 LEFT JOIN stripe_refund r ON r.payment = w.payment AND r.stripe_refund_id = w.stripe_refund_id

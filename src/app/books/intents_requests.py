@@ -96,7 +96,8 @@ def _out_of_the_bank(row: Row, kept_in: str) -> dict[str, Any]:
         raise Cannot(WAITS)
     if row["moved_currency"] != kept_in:
         return {}
-    return {"BankAmount": Money(row["moved_minor"], kept_in).decimal}
+    took = part_of(row["moved_minor"], row["amount_minor"], row["refund_minor"])
+    return {"BankAmount": Money(took, kept_in).decimal}
 
 
 async def _credit_note(row: Row, amount: Decimal, on: str) -> dict[str, Any]:
