@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.core import db
+from app.core import db, work
 from app.merchants import customer_list, payment_list, payout_list, refunding
 from app.merchants.dashboard import dashboard
 from app.merchants.invoice_list import Asked
@@ -78,8 +78,8 @@ def live(product: Product) -> None:
         assert httpx.get(link + page, timeout=20).status_code == 200, page
 
 
-async def test_lists_are_planned_once(new_database: Callable[[], str]) -> None:
-    """PostgreSQL keeps its plans of a merchant's lists; to plan them anew takes longer than to read them."""
+async def test_what_is_asked_often_is_planned_once(new_database: Callable[[], str]) -> None:
+    """PostgreSQL keeps its plans of a merchant's lists and of the sweep; to plan them anew takes longer than to read."""
     url = new_database()
     await gather(url, SOME)
     db.configure(url)
@@ -94,7 +94,7 @@ async def test_lists_are_planned_once(new_database: Callable[[], str]) -> None:
 
 
 async def look(merchant: UUID) -> None:
-    """At everything a merchant has as lists, and at what was paid for one invoice."""
+    """At everything a merchant has as lists, at what was paid for one invoice, and for work that is due."""
     for ask in (Asked(), Asked(q="customer 1"), Asked(status="overdue"), Asked(status="paid", page=2)):
         found = await dashboard(Settings(), merchant, ask)
         assert found["rows"] or ask.status == "overdue"
@@ -103,3 +103,5 @@ async def look(merchant: UUID) -> None:
     paid = (await payment_list.payments(merchant, 1))["rows"]
     assert (await payout_list.listed(merchant, 1))["rows"]
     assert await refunding.received(merchant, UUID(paid[0].invoice_id))
+    for table in ("inbox", "write_back", "job"):
+        await work.due(table)
