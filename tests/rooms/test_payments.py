@@ -269,3 +269,12 @@ async def test_a_sale_that_is_not_ours_is_left_alone(till: Till):
     await till.hear()
     assert 0 == await db.fetch_value("SELECT count(*) FROM payment")
     assert 0 == await db.fetch_value("SELECT count(*) FROM inbox WHERE next_at IS NOT NULL")
+
+
+async def test_a_fee_on_an_account_that_left_is_let_go(till: Till):
+    """The account left before Stripe said what it kept: nothing is put aside, and nothing is asked for ever."""
+    await till.control("/_stripe/modes", {"balance_seconds": 3600})
+    payment = await till.paid(await till.invoice())
+    await till.control(f"/_stripe/accounts/{till.account}", {"action": "deauthorise"})
+    await payments.book_fee(till.clients, payment["id"])
+    assert "" == await db.fetch_value("SELECT balance_transaction_id FROM payment")

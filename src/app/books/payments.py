@@ -103,11 +103,20 @@ async def settle_session(clients: Clients, stripe_account_id: str, session_id: s
 
 
 async def book_fee(clients: Clients, payment_id: UUID) -> None:
-    """Read the balance transaction and book the fee (job payment.fee); Postpone while Stripe has none yet."""
+    """Read the balance transaction and book the fee (job payment.fee); Postpone while Stripe has none yet.
+
+    On an account that left it stays unknown: there is nobody to ask.
+    """
     payment = await one(payment_id)
     if payment is None or payment["balance_transaction_id"] or payment["state"] == "failed":
         return
-    await settle(clients, payment["stripe_account_id"], payment["stripe_payment_intent_id"])
+    try:
+        await settle(clients, payment["stripe_account_id"], payment["stripe_payment_intent_id"])
+    except Upstream as error:
+        if error.code != "disconnected":
+            raise
+        log.warning("payment.fee.unknown", payment=str(payment_id))
+        return  # the account left, and Stripe tells us no more of what it kept
     payment = await one(payment_id)
     if payment is None or payment["balance_transaction_id"]:
         return

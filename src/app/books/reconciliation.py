@@ -49,12 +49,12 @@ async def poll_stripe(clients: Clients, stripe_account_id: str) -> None:
 
 async def catch_up(clients: Clients) -> int:
     """Bring in what Stripe has and we have not, of every account; how many events had been lost on the way."""
-    return sum([await _caught_up(clients, row) for row in await db.fetch(_POLLED)])
+    return sum([await _caught_up(clients, row) for row in await db.fetch(f"{_POLLED} ORDER BY id")])
 
 
 async def polled() -> list[str]:
     """The accounts that are polled."""
-    return [row["stripe_account_id"] for row in await db.fetch(_POLLED)]
+    return [row["stripe_account_id"] for row in await db.fetch(f"{_POLLED} ORDER BY id")]
 
 
 async def _caught_up(clients: Clients, row: Row) -> int:

@@ -13,7 +13,7 @@ from app.core import db, jobs
 
 log = structlog.get_logger()
 _EVERY = 15.0
-_CONNECTED = "SELECT id FROM connection WHERE state = 'connected' AND imported_at IS NOT NULL"
+_CONNECTED = "SELECT id FROM connection WHERE state = 'connected' AND imported_at IS NOT NULL ORDER BY id"
 # Merchants with something to compare whose nightly turn is not planned yet.
 _RECONCILED = """
 SELECT m.id FROM merchant m
@@ -21,6 +21,7 @@ WHERE (EXISTS (SELECT 1 FROM stripe_account s WHERE s.merchant = m.id AND s.stri
     AND s.disconnected_at IS NULL)
   OR EXISTS (SELECT 1 FROM connection c WHERE c.merchant = m.id AND c.state = 'connected'))
 AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'house.reconcile' AND j.subject = m.id::text AND j.next_at IS NOT NULL)
+ORDER BY m.id
 """
 
 
