@@ -206,14 +206,14 @@ async def test_a_lost_answer_is_looked_for_later(xero: XeroSays, shelf: Shelf, n
 
 
 async def test_each_goes_alone(xero: XeroSays, shelf: Shelf):
-    """In a turn of its own, in its own way."""
+    """In a turn of its own, in its own way; the other one waits for its turn."""
     first, other = await credited(shelf), await credited(shelf)
     await db.fetch("UPDATE write_back SET lease_until = NULL WHERE kind = 'credit_note'")
-    await bring((await payments_row(first))["id"], "abandoned")
+    xero.when(NOTES, notes(note(first, "old")))
     held = await work.claim("write_back", first.claim.id, 15)
     assert held
     await send(xero.clients, held)
-    assert ("abandoned", "intended", []) == ((await told(first))[0], (await told(other))[0], xero.calls)
+    assert ("confirmed", "intended", [NOTES]) == ((await told(first))[0], (await told(other))[0], xero.calls)
 
 
 @pytest.mark.parametrize("kind", ["credit_note", "credit_refund"])
