@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 HERE = Path(__file__).parent
 # No form-action: browsers apply it to redirects too, and consent and payment pages redirect to the product.
-CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'"
+CSP = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'"
 HEADERS = {
     "content-security-policy": f"{CSP}; frame-ancestors 'none'",
     "x-frame-options": "DENY",

@@ -87,6 +87,27 @@ def test_pages_carry_no_script_and_every_button_its_call(sandbox: Sandbox, path:
     assert [] == [form for form in forms if 'class="call"' not in form]
 
 
+def test_every_page_says_where_one_is(sandbox: Sandbox) -> None:
+    """The place a page belongs to is marked in the navigation, on pages deep inside as well."""
+    account, charge = shop(sandbox)
+    wanted = {"/": "Start", "/console/mail": "Mail", "/console/log": "Requests", "/console/faults": "Faults"}
+    wanted |= {"/console/xero/harrow": "Start", f"/console/stripe/{account}/{charge}": "Stripe"}
+    wanted |= {"/console/clock": "Clock", "/console/webhooks": "Webhooks", f"/console/stripe/{account}": "Stripe"}
+    for path, words in wanted.items():
+        marked = re.findall(r'aria-current="page">.*?</svg>(\w+)</a>', sandbox.http.get(path).text)
+        assert [words] == marked, path
+
+
+def test_what_the_pages_are_dressed_in_is_there(sandbox: Sandbox) -> None:
+    """The stylesheets, the font they name and the mark come from this sandbox, and the pages' policy lets them in."""
+    page = sandbox.http.get("/")
+    assert "font-src 'self'" in page.headers["content-security-policy"]
+    links = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text))
+    links |= {f"/static/{name}" for name in re.findall(r"url\((\S+?)\)", sandbox.http.get("/static/console.css").text)}
+    assert {"/static/console.css", "/static/sandbox.svg", "/static/google-sans.woff2"} <= links
+    assert [200] * len(links) == [sandbox.http.get(link).status_code for link in links]
+
+
 def shop(sandbox: Sandbox) -> tuple[str, str]:
     """An account with a payment, an open session, a refund, a dispute and a payout: account and payment."""
     account = sandbox.control("POST", "/_stripe/accounts", {"country": "GB"})["id"]
