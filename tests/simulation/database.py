@@ -142,7 +142,7 @@ class Database:
         self._names = [row["relname"] for row in await db.fetch(_TABLES)]
         for name in self._names:
             await db.fetch(f'VACUUM public."{name}"')  # the planner is to know as much in the first life as in the last
-            await db.fetch(f'CREATE TABLE base."{name}" AS TABLE public."{name}"')
+            await db.fetch(f'CREATE TABLE base."{name}" AS SELECT * FROM public."{name}" ORDER BY 1')
         filled = [name for name in self._names if await db.fetch_value(f'SELECT 1 FROM public."{name}" LIMIT 1')]
         self._fill = "".join(
             f'INSERT INTO public."{name}" OVERRIDING SYSTEM VALUE SELECT * FROM base."{name}";' for name in filled

@@ -1,7 +1,8 @@
 """The product and the platforms of a simulation, set up once and set back before each life.
 
 Real: the runtime's table of work, every room behind it, the webhooks' controller, PostgreSQL, the sandbox with its rules. Two
-workers, each with clients of its own, and a web process share the database as in production.
+workers, each with clients of its own, and a web process share the database as in production. Several businesses are ready to be
+paid; those that are not in a life have left Xero and Stripe before it begins.
 """
 
 import logging
@@ -9,10 +10,10 @@ import time
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from email.utils import formatdate
 from random import Random
 from typing import Any
-from uuid import UUID
 
 import httpx
 import msgspec
@@ -20,7 +21,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.exceptions import LitestarDeprecationWarning
 
-from app.books import accounts, invoices, links
+from app.books import invoices
 from app.clients.bundle import Clients, open_clients
 from app.core import clock, db, faultpoint
 from app.runtime import ticks
@@ -31,9 +32,10 @@ from app.web.webhooks import WebhooksController
 from sandbox.app import create_app
 from sandbox.store import Store
 from sandbox.world import Seed, World
-from tests.rooms.till import CALLBACK, Till
+from tests.rooms.till import CALLBACK
 from tests.simulation.database import Database
-from tests.simulation.scheduler import Scheduler
+from tests.simulation.scheduler import ACTOR, Scheduler
+from tests.simulation.shops import STALLS, Shop, plant
 from tests.simulation.virtual import MICRO, VirtualLoop, seeded
 from tests.simulation.wire import Wire
 
@@ -73,6 +75,10 @@ REGISTERED = {
 WEB, WORKERS = "web", ("worker 1", "worker 2")
 PROCESSES = (WEB, *WORKERS)
 SYNC = 0.2  # seconds by which the sandbox's clock may lag behind
+_ABSENT = (
+    "UPDATE connection SET state = 'disconnected', disconnected_at = now() WHERE merchant = ANY($1)",
+    "UPDATE stripe_account SET disconnected_at = now() WHERE merchant = ANY($1)",
+)
 
 
 class House:
@@ -86,13 +92,12 @@ class House:
         self.world = World(Store(":memory:"), SANDBOX)
         self.runtimes: dict[str, Runtime] = {}
         self.web: Clients
-        self.till: Till
-        self.invoices: list[UUID] = []
-        self.xero_ids: list[str] = []
+        self.shops: list[Shop] = []
+        self.skew: dict[str, timedelta] = {}  # by how much a process's own clock is wrong
         self.http = httpx.AsyncClient(base_url=SANDBOX)
 
     async def open(self, url: str) -> None:
-        """One merchant, connected to an organisation and ready to be paid; remembered for every life."""
+        """The merchants, each connected to an organisation and ready to be paid; remembered for every life."""
         await self.database.open(url)
         self.web = await open_clients(SETTINGS)
         self._serve()
@@ -102,13 +107,10 @@ class House:
         for name in WORKERS:
             self.runtimes[name] = Runtime(SETTINGS, with_clock=False)
             self.runtimes[name].clients = await open_clients(SETTINGS)
-        self.till = await Till(SANDBOX, self.web).open()
+        for stall in STALLS:
+            plant(self.world, stall)
+            self.shops.append(await Shop(SANDBOX, self.web, stall).prepare())
         self.world.configure({"xero": {"limits": {"minute": 60, "day": 5000, "app_minute": 10000}}})
-        await self._choose()
-        self.invoices = [await self.till.invoice("100.00") for _ in range(3)]
-        for one in self.invoices:
-            await links.ensure(self.web.keys, one)
-        self.xero_ids = [await self.till.xero_id(one) for one in self.invoices]
         await db.fetch("UPDATE job SET next_at = now() WHERE kind = 'connection.import'")
         await ticks.tick()
         await drain(self.runtimes[WORKERS[0]])
@@ -131,15 +133,14 @@ class House:
                 [WebhooksController], dependencies=given, openapi_config=None, logging_config=None
             )
 
-    async def back(self, seed: int, rng: Random) -> None:
-        """As it was when everything was ready; what comes from now on follows from the seed."""
+    async def back(self, seed: int, rng: Random, present: list[Shop]) -> None:
+        """As it was when everything was ready, with these shops; what comes from now on follows from the seed."""
         self.scheduler.begin(rng)
         self.loop.micros = self._began
         for process in PROCESSES:
             self.forget(process)
-        self.wire.letters.clear()
-        self.wire.answers.clear()
-        self.wire.broken.clear()
+        self.skew.clear()
+        self.wire.begin()
         self.world.store.clear()
         for kind, rows in self._store.items():
             for id, row in rows:
@@ -148,6 +149,20 @@ class House:
         self.world.ids.reseed(seed)
         self.world.log.clear()
         await self.database.back(seed)
+        await self._without([shop for shop in self.shops if shop not in present])
+
+    async def _without(self, absent: list[Shop]) -> None:
+        """These have left Xero and Stripe, and nothing of theirs is planned."""
+        ids = [shop.merchant_id for shop in absent]
+        for sql in _ABSENT:
+            await db.fetch(sql, ids)
+        named = [f"{name}%" for shop in absent for name in (shop.merchant_id, shop.connection_id, shop.account)]
+        await db.fetch("DELETE FROM job WHERE subject LIKE ANY($1)", named)
+
+    def now(self) -> datetime:
+        """The time, as the clock of whoever asks has it."""
+        actor = ACTOR.get() if self.skew else None
+        return self.loop.now() + (self.skew.get(actor.process, timedelta()) if actor else timedelta())
 
     def forget(self, process: str) -> None:
         """What a process keeps in its memory only is gone."""
@@ -167,13 +182,6 @@ class House:
     def rows(self, kind: str) -> list[Any]:
         """The sandbox's own rows, in the order they were made."""
         return self.world.store.all(kind)
-
-    async def _choose(self) -> None:
-        """Fees and payouts are recorded as well."""
-        await self.till.choose(fees=True)
-        known = await accounts.chart(self.web, self.till.connection_id)
-        bank = next(one for one in known.banks if "bank" in one.name.lower())
-        await accounts.choose(self.till.merchant_id, self.till.connection_id, known, "bank", "GBP", bank.id)
 
     async def _clients(self) -> Clients:
         return self.web
@@ -202,7 +210,7 @@ class House:
 async def house(loop: VirtualLoop, url: str) -> AsyncIterator[House]:
     """A house on this loop, over this (migrated, otherwise empty) database; the process's time is the loop's in here."""
     opened, real = House(loop), time.time
-    clock.install(clock.Source(loop.now, loop.time))
+    clock.install(clock.Source(opened.now, loop.time))
     time.time = lambda: loop.now().timestamp()  # the sandbox and Stripe's library ask for it when they sign and verify
     logging.disable(logging.WARNING)  # libraries tell of every request; the trace does that
     with opened.wire.installed():

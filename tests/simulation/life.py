@@ -1,4 +1,7 @@
-"""One seeded life: some steps in an order of their own, then everything comes to rest and is compared with the truth."""
+"""One seeded life: some steps in an order of their own, then everything comes to rest and is compared with the truth.
+
+Its seed also decides who lives in it, and what happens in it at all: a life with fewer kinds of trouble goes deeper into each.
+"""
 
 import contextlib
 import sys
@@ -10,52 +13,57 @@ from typing import Any
 import structlog
 
 from app.core import db, faultpoint
-from tests.simulation import machines, oracle, people
-from tests.simulation.house import PROCESSES, WORKERS, House
+from tests.simulation import elsewhere, machines, oracle, people, rest, separation
+from tests.simulation.house import PROCESSES, House
 from tests.simulation.scheduler import Stuck
 from tests.simulation.story import Story
 from tests.simulation.virtual import seeded
 
-STEPS = 24
+STEPS = 22
 Step = Callable[[Story], Awaitable[None]]
-WEIGHTS: dict[Step, int] = {
+# In every life.
+ALWAYS: dict[Step, int] = {
     people.buys: 9,
     people.presses_pay: 6,
-    people.pays: 7,
-    people.bank_decides: 3,
-    people.asks_for_refund: 3,
-    people.resolves: 2,
-    people.chooses_accounts: 1,
-    people.signs_in_again: 1,
-    people.works_in_xero: 3,
-    people.removes_payment: 1,
-    people.locks_period: 1,
-    people.archives_account: 1,
-    people.leaves_xero: 1,
-    people.refunds_in_stripe: 2,
-    people.ends_refund: 1,
-    people.disputes: 2,
-    people.pays_out: 2,
+    elsewhere.pays: 7,
     machines.works: 15,
-    machines.stands_still: 5,
     machines.sweeps: 4,
-    machines.ticks_once: 1,
     machines.brings_letters: 14,
     machines.time_passes: 5,
-    machines.upstream_fails: 7,
-    machines.upstream_heals: 1,
-    machines.power_fails: 5,
 }
+# In some.
+SOMETIMES: dict[Step, int] = {
+    elsewhere.bank_decides: 4,
+    people.asks_for_refund: 5,
+    people.resolves: 3,
+    people.chooses_accounts: 1,
+    people.signs_in_again: 2,
+    people.disconnects_xero: 1,
+    people.returns_to_stripe: 2,
+    people.meddles: 2,
+    elsewhere.works_in_xero: 4,
+    elsewhere.removes_payment: 2,
+    elsewhere.locks_period: 2,
+    elsewhere.archives_account: 2,
+    elsewhere.leaves_xero: 1,
+    elsewhere.refunds_in_stripe: 3,
+    elsewhere.ends_refund: 2,
+    elsewhere.disputes: 3,
+    elsewhere.pays_out: 3,
+    elsewhere.leaves_stripe: 1,
+    machines.stands_still: 7,
+    machines.ticks_once: 1,
+    machines.clock_jumps: 2,
+    machines.upstream_fails: 9,
+    machines.upstream_heals: 1,
+    machines.power_fails: 7,
+}
+HAS = 0.6  # how often a life has one of those
+BY_PAYOUT = 0.25  # how often a merchant has the fees booked by payout
+BY_NOTE = 0.5  # how often a merchant has refunds recorded as credit notes
+_BY_PAYOUT = "UPDATE account_choice SET by_payout = true WHERE kind = 'fees' AND connection = ANY($1)"
+_NOT_BY_NOTE = "DELETE FROM account_choice WHERE kind = 'refunds' AND NOT connection = ANY($1)"
 MOVES = (0, 3, 8, 15, 30, 60, 400)
-# What only repeats, and need not be waited for.
-_NEXT = """
-SELECT min(at) AS at, (SELECT max(lease_until) FROM (SELECT lease_until FROM inbox UNION ALL
-  SELECT lease_until FROM write_back UNION ALL SELECT lease_until FROM job WHERE next_at IS NOT NULL) y) AS held FROM (
-  SELECT next_at AS at FROM inbox UNION ALL SELECT next_at FROM write_back UNION ALL
-  SELECT next_at FROM job WHERE kind NOT LIKE 'house.%' AND kind NOT LIKE 'connection.%' AND kind <> 'stripe.poll'
-    AND kind <> 'stripe.account') x WHERE at IS NOT NULL
-"""
-ROUNDS = 120
 # Complaints that something lags: in a life nobody works for hours, and lists show changes late. At rest they must be gone.
 _LATE = ("I4 no write stays unclear", "I5 events are worked on", "I6 our totals", "I7 our copy", "TimeoutError()")
 
@@ -75,15 +83,15 @@ async def live(house: House, seed: int, steps: int = STEPS) -> Outcome:
     rng = Random(seed)
     story = Story(house, rng)
     with seeded(seed), heard(story) as said:
-        await house.back(seed, rng)
+        weights = await _begin(story, seed)
         faultpoint.watch(story.reached)
         taken: list[str] = []
         found: list[str] = []
         try:
             for _ in range(steps):
-                await _step(story, taken)
-            await calm(story)
-            found = await oracle.wrong(story)
+                await _step(story, weights, taken)
+            await rest.calm(story)
+            found = [*await oracle.wrong(story), *await separation.wrong(story)]
         except Stuck as stuck:
             found = [f"stuck: {stuck}"]
         except Exception as error:  # noqa: BLE001 - whatever a life runs into is told with its seed
@@ -95,71 +103,26 @@ async def live(house: House, seed: int, steps: int = STEPS) -> Outcome:
         return Outcome(seed, taken, [*house.scheduler.trace, *await oracle.ends(story)], found)
 
 
-async def _step(story: Story, taken: list[str]) -> None:
-    step = story.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+async def _begin(story: Story, seed: int) -> dict[Step, int]:
+    """Two merchants that know nothing of each other, and what may happen to them."""
+    story.shops = story.rng.sample(story.house.shops, 2)
+    weights = ALWAYS | {step: weight for step, weight in SOMETIMES.items() if story.rng.random() < HAS}
+    by_payout = [shop.connection_id for shop in story.shops if story.rng.random() < BY_PAYOUT]
+    by_note = [shop.connection_id for shop in story.shops if story.rng.random() < BY_NOTE]
+    await story.house.back(seed, story.rng, story.shops)
+    await db.fetch(_BY_PAYOUT, by_payout)
+    await db.fetch(_NOT_BY_NOTE, by_note)
+    return weights
+
+
+async def _step(story: Story, weights: dict[Step, int], taken: list[str]) -> None:
+    step = story.rng.choices(list(weights), list(weights.values()))[0]
     taken.append(step.__name__)
     story.scheduler.say(f"step {step.__name__}")
     await step(story)
     for _ in range(story.rng.choice(MOVES)):
         if not await story.scheduler.move():
             break
-
-
-async def calm(story: Story) -> None:
-    """Nothing goes wrong any more and everybody has time: whatever is not certain becomes so, or waits for a person."""
-    story.armed = ""
-    scheduler = story.scheduler
-    scheduler.say("calm")
-    scheduler.switching = scheduler.slowness = 0.0
-    await machines.upstream_heals(story)
-    scheduler.held.clear()
-    await scheduler.finish()
-    if story.rng.random() < 0.6:
-        await _put_right(story)
-    for _ in range(2):
-        await _rest(story)
-        await scheduler.jump(4500)  # sessions end
-        for charge in [one for one in story.house.rows("stripe.charge") if one["status"] == "pending"]:
-            outcome = story.rng.choice(("succeed", "fail"))
-            await story.house.control("/_stripe/debits", {"charge": charge["id"], "outcome": outcome})
-    await _rest(story)
-
-
-async def _put_right(story: Story) -> None:
-    """The merchant does what the pages ask for."""
-    house = story.house
-    await house.control("/_xero/organisations/harrow/lock", {"period_lock": ""})
-    await house.control(f"/_xero/accounts/{house.till.accounts['Stripe clearing']}/restore")
-    await people.signs_in_again(story)
-    await story.scheduler.finish()
-    await people.chooses_accounts(story)
-    await story.scheduler.finish()
-    for _ in range(3):
-        await people.resolves(story)
-        await story.scheduler.finish()
-
-
-async def _rest(story: Story) -> None:
-    """Do what is due, wait for what comes next, until nothing comes."""
-    await machines.ticks_once(story)
-    await story.scheduler.finish()
-    for _ in range(ROUNDS):
-        for _ in range(len(story.house.wire.letters)):
-            letter = story.house.wire.letters.pop(0)
-            await story.scheduler.start("post", "web", machines.post(story, letter))
-            await story.scheduler.finish()
-        found = await machines.due(story)
-        for table, row_id in found:
-            await machines.take(story, WORKERS[0], table, row_id)
-            await story.scheduler.finish()
-        if found:
-            continue
-        row = await db.fetch_row(_NEXT)
-        if row is None or row["at"] is None:
-            return
-        at, held, moment = row["at"], row["held"], story.house.loop.now()
-        until = max(at, moment) if held is None or held < moment else max(at, held)
-        await story.scheduler.jump((until - moment).total_seconds() + 0.1)
 
 
 @contextlib.contextmanager

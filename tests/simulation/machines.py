@@ -1,5 +1,6 @@
 """What machines do in a life: workers, sweeps, the clock, the post, upstream faults, power cuts. Each function is one step."""
 
+from datetime import timedelta
 from typing import Any
 
 from app.core import db, work
@@ -33,6 +34,7 @@ PATHS = [
     ("GET", "/xero/api/*/Payments"),
     ("GET", "/xero/api/*/Invoices*"),
     ("PUT", "/xero/api/*/BankTransactions"),
+    ("PUT", "/xero/api/*/CreditNotes"),
     ("PUT", "/xero/api/*/BankTransfers"),
     ("POST", "/xero/identity/connect/token"),
     ("POST", "/stripe/v1/checkout/sessions*"),
@@ -132,6 +134,12 @@ async def post(story: Story, letter: Any) -> None:
 async def time_passes(story: Story) -> None:
     """Seconds or days, also for whoever is in the middle of something."""
     await story.scheduler.jump(story.rng.choice(PAUSES))
+
+
+async def clock_jumps(story: Story) -> None:
+    """A worker's clock goes wrong, or is put right; what is on its way arrives first."""
+    await story.scheduler.jump(0)
+    story.house.skew[story.rng.choice(WORKERS)] = timedelta(seconds=story.rng.choice((-600, -90, -20, 0, 20, 90, 600)))
 
 
 async def upstream_fails(story: Story) -> None:

@@ -3,30 +3,46 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 from app.books import audit, breaches, ledger
 from app.books.writeback.words import REASONS
 from app.core import db
+from app.core.money import Money, from_stripe
 from app.core.work import Postpone
+from app.merchants import payout_list
 from app.runtime.dispatch import JOBS
+from tests.simulation import elsewhere
 from tests.simulation.house import WORKERS
 from tests.simulation.story import Story
 
 # What may stand in Xero under a write's reference, by the write's state: at least and at most.
 _THERE = {"confirmed": (1, 1), "reversed": (0, 0), "intended": (0, 0), "parked": (0, 1), "abandoned": (0, 1)}
-_WRITES = "SELECT * FROM write_back WHERE kind IN ('payment', 'fee', 'transfer') ORDER BY id"
+_WRITES = """
+SELECT * FROM write_back WHERE kind IN ('payment', 'fee', 'transfer', 'overpayment', 'credit_note', 'credit_refund') ORDER BY id
+"""
 _ASIDE = """
 SELECT 'inbox ' || type AS what, last_error FROM inbox WHERE dead_at IS NOT NULL
 UNION ALL SELECT 'job ' || kind, last_error FROM job WHERE dead_at IS NOT NULL AND kind <> 'mail.send'
 UNION ALL SELECT 'write_back ' || kind, last_error FROM write_back WHERE dead_at IS NOT NULL
 """
 _MOVING = """
-SELECT 'write_back ' || kind || ' ' || state AS what, last_error FROM write_back WHERE state IN ('intended', 'sending', 'unknown')
-UNION ALL SELECT 'inbox ' || type, last_error FROM inbox WHERE next_at IS NOT NULL
-UNION ALL SELECT 'refund ' || state, '' FROM refund WHERE state = 'asked'
+SELECT 'write_back ' || kind || ' ' || state AS what, last_error, merchant FROM write_back
+WHERE state IN ('intended', 'sending', 'unknown')
+UNION ALL SELECT 'inbox ' || type, last_error, NULL FROM inbox WHERE next_at IS NOT NULL
+UNION ALL SELECT 'refund ' || state, '', merchant FROM refund WHERE state = 'asked'
 """
 # While the organisation is lost, what differed stays unjudged and paused: connecting it again settles both.
-_CONNECTED = "SELECT 1 FROM connection WHERE state = 'connected'"
+_CONNECTED = "SELECT merchant FROM connection WHERE state = 'connected'"
+_EXPLAINED = (
+    "SELECT id, merchant, stripe_payout_id FROM payout WHERE explained_at IS NOT NULL ORDER BY stripe_payout_id"
+)
+_HELD = """
+SELECT e.currency, sum(e.amount_minor)::bigint AS minor FROM ledger_entry e
+JOIN ledger_transaction t ON t.id = e.ledger_transaction WHERE t.merchant = $1 AND e.account = $2 GROUP BY 1
+"""
 _TABLES = {
     "payment": "SELECT state, amount_minor, refunded_minor, fee_minor, exception FROM payment ORDER BY stripe_payment_intent_id",
     "write_back": "SELECT kind, state, reason, amount_minor, reference FROM write_back ORDER BY id",
@@ -41,17 +57,24 @@ async def wrong(story: Story) -> list[str]:
     clients = story.house.runtimes[WORKERS[0]].clients
     assert clients is not None
     found = [f"{one.invariant}: {one.what}" for one in await ledger.invariants()]
-    for kind, subject in (("house.check", "all"), ("house.reconcile", str(story.house.till.merchant_id))):
+    of_each = [("house.reconcile", str(shop.merchant_id)) for shop in story.shops]
+    for kind, subject in (("house.check", "all"), *of_each):
         with suppress(Postpone):
             await JOBS[kind](clients, subject, {})
-    lost = not await db.fetch_value(_CONNECTED)
-    open_ones = [row for row in await breaches.open_ones() if not (lost and row["kind"] == breaches.MIRROR)]
+    connected = {row["merchant"] for row in await db.fetch(_CONNECTED)}
+    lost = {shop.merchant_id for shop in story.shops} - connected
+    open_ones = [
+        row for row in await breaches.open_ones() if not (row["merchant"] in lost and row["kind"] == breaches.MIRROR)
+    ]
     found += [f"breach {row['kind']}: {row['subject']}" for row in open_ones]
     found += [f"put aside: {row['what']} ({row['last_error']})" for row in await db.fetch(_ASIDE)]
-    moving = [row for row in await db.fetch(_MOVING) if not (lost and row["last_error"] == breaches.PAUSED)]
+    moving = [
+        row for row in await db.fetch(_MOVING) if not (row["merchant"] in lost and row["last_error"] == breaches.PAUSED)
+    ]
     found += [f"never ends: {row['what']} ({row['last_error']})" for row in moving]
     found += [f"audit: {flaw}" for flaw in (await audit.verify())[1]]
-    return [*found, *await _charges(story), *await _writes(story), *await _attempts(story), *_refunds(story)]
+    found += [*await _charges(story), *await _writes(story), *await _attempts(story), *_refunds(story)]
+    return [*found, *await _payouts(), *await _balances(story)]
 
 
 async def ends(story: Story) -> list[str]:
@@ -60,7 +83,10 @@ async def ends(story: Story) -> list[str]:
 
 
 async def _charges(story: Story) -> list[str]:
-    """Each charge that was paid is one payment of ours: its amount, what was refunded of it, Stripe's fee."""
+    """Each charge that was paid is one payment of ours: its amount, what was refunded of it, Stripe's fee.
+
+    Of an account that was not ours to read for a while, only what we know must be true.
+    """
     lines = {row["id"]: row for row in story.house.rows("stripe.balance_transaction")}
     rows = {row["stripe_charge_id"]: row for row in await db.fetch("SELECT * FROM payment")}
     found = []
@@ -68,13 +94,66 @@ async def _charges(story: Story) -> list[str]:
         if not charge["paid"] or charge["status"] == "pending":
             continue
         row, line = rows.get(charge["id"]), lines.get(charge["balance_transaction"])
-        if charge["status"] == "failed":
+        if charge["status"] == "failed" or (charge["_account"] in story.left and not _known(row)):
             continue
-        told = (charge["amount"], charge["amount_refunded"], line["fee"] if line else 0)
+        currency = charge["currency"]
+        fee = from_stripe(line["fee"], line["currency"]).minor if line else 0
+        told = (_minor(charge["amount"], currency), _minor(charge["amount_refunded"], currency), fee)
         ours = (row["amount_minor"], row["refunded_minor"], row["fee_minor"]) if row else None
+        if charge["_account"] in story.left and ours and ours[1] < told[1]:
+            continue
         if ours != told:
             found.append(f"charge {told}: our payment is {ours}")
     return found
+
+
+def _known(row: Any) -> bool:
+    return row is not None and row["fee_minor"] is not None
+
+
+def _minor(amount: int, currency: str) -> int:
+    return from_stripe(amount, currency).minor
+
+
+async def _payouts() -> list[str]:
+    """What a payout's page says of it comes to what the bank has, to the last unit."""
+    found = []
+    for row in await db.fetch(_EXPLAINED):
+        residue = (await payout_list.explained(row["merchant"], row["id"]))["residue"]
+        if residue.minor:
+            found.append(f"{residue} of payout {row['stripe_payout_id']} is not explained")
+    return found
+
+
+async def _balances(story: Story) -> list[str]:
+    """Where Stripe paid out all there was, our ledger says to the unit what Stripe holds, and nothing is between currencies."""
+    found = []
+    for shop in story.shops:
+        mine = [one for one in elsewhere.accounts(story) if one == shop.account]
+        if not mine or mine[0] in story.left or len(await _accounts_of(shop.merchant_id)) > 1:
+            continue
+        lines = [row for row in story.house.rows("stripe.balance_transaction") if row["_account"] == shop.account]
+        explained = {row["stripe_payout_id"] for row in await db.fetch(_EXPLAINED)}
+        waiting = [row for row in story.house.rows("stripe.refund") if row["balance_transaction"] is None]
+        if any(row["_account"] == shop.account for row in waiting) or any(
+            row["_payout"] not in explained for row in lines
+        ):
+            continue  # what is not in a payout yet, or waits for the balance to hold enough, is not in both
+        held: Counter[str] = Counter()
+        for row in lines:
+            net = from_stripe(row["net"], row["currency"])
+            held[net.currency] += net.minor
+        ours = await db.fetch(_HELD, shop.merchant_id, ledger.CLEARING)
+        found += [
+            f"{Money(row['minor'], row['currency'])} at Stripe, which holds {held[row['currency']]}"
+            for row in ours
+            if row["minor"] != held[row["currency"]]
+        ]
+    return found
+
+
+async def _accounts_of(merchant_id: UUID) -> list[Any]:
+    return await db.fetch("SELECT DISTINCT stripe_account_id FROM payment WHERE merchant = $1", merchant_id)
 
 
 async def _writes(story: Story) -> list[str]:
@@ -90,8 +169,9 @@ async def _writes(story: Story) -> list[str]:
             least = 0
         if not least <= len(there) <= most:
             found.append(f"{len(there)} in Xero, but the {row['kind']} is {row['state']} ({row['reason']})")
-        if row["state"] == "confirmed" and any(amount != row["amount_minor"] for amount in there):
-            found.append(f"{there} in Xero for a {row['kind']} of {row['amount_minor']}")
+        meant = Money(row["amount_minor"], row["currency"])
+        if row["state"] == "confirmed" and any(amount != meant.decimal for amount in there):
+            found.append(f"{there} in Xero for a {row['kind']} of {meant}")
         if row["state"] == "parked" and row["reason"] not in REASONS:
             found.append(f"a {row['kind']} waits without a reason: {row['reason']!r}")
     return [
@@ -100,18 +180,21 @@ async def _writes(story: Story) -> list[str]:
     ]
 
 
-def _live(story: Story) -> dict[str, list[int]]:
-    """By reference: the amounts of what we made in Xero and what still stands there."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
+def _live(story: Story) -> dict[str, list[Decimal]]:
+    """By reference: the amounts of what we made in Xero and what still stands there; the sandbox counts in hundredths."""
+    found: defaultdict[str, list[Decimal]] = defaultdict(list)
     for row in story.house.rows("xero.payment"):
         if row["app"] and row["status"] == "AUTHORISED":
-            found[row["reference"]].append(row["amount"])
+            found[row["reference"]].append(Decimal(row["amount"]) / 100)
+    for row in story.house.rows("xero.creditnote"):
+        if row["status"] in {"AUTHORISED", "PAID"} and str(row["reference"]).startswith("Payportal"):
+            found[row["reference"]].append(Decimal(row["total"]) / 100)
     for row in story.house.rows("xero.banktransaction"):
         if row["status"] == "AUTHORISED" and str(row["reference"]).startswith("Payportal"):
-            found[row["reference"]].append(row["total"])
+            found[row["reference"]].append(Decimal(row["total"]) / 100)
     for row in story.house.rows("xero.banktransfer"):
         if row["status"] == "AUTHORISED":
-            found[row["reference"]].append(row["amount"])
+            found[row["reference"]].append(Decimal(row["amount"]) / 100)
     return found
 
 

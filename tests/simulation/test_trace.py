@@ -30,5 +30,15 @@ def test_the_same_seed_is_the_same_life(new_database: Callable[[], str]):
 def test_a_life_without_the_search_is_found_out(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch):
     """With the search before sending switched off, a seed whose answer gets lost ends with a payment twice in Xero."""
     asyncio.run(safeguards.no_search(None, monkeypatch))  # type: ignore[arg-type]  # it asks nothing of a till
-    (life,) = _lived(new_database(), [29])
+    (life,) = _lived(new_database(), [8])
     assert any(line.startswith("2 in Xero") for line in life.found), life.found
+
+
+@pytest.mark.timeout(300)
+def test_a_life_without_separate_merchants_is_found_out(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+):
+    """With whose a thing is not looked at any more, a seed in which a merchant meddles ends with what a stranger could do."""
+    asyncio.run(safeguards.no_tenants(None, monkeypatch))  # type: ignore[arg-type]  # it asks nothing of a till
+    (life,) = _lived(new_database(), [3])
+    assert any(line.startswith("a stranger could") for line in life.found), life.found

@@ -30,6 +30,12 @@ class Wire:
         self.letters: list[tuple[str, bytes, dict[str, str]]] = []
         self.answers: Counter[int] = Counter()
         self.broken: list[str] = []
+        self.calls: list[tuple[str, str]] = []  # on whose behalf (tenant or account), and all that was said
+
+    def begin(self) -> None:
+        """A new life: nothing was sent yet."""
+        for kept in (self.letters, self.answers, self.broken, self.calls):
+            kept.clear()
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -55,6 +61,8 @@ class Wire:
             await trace("http11.send_request_headers.started", {})
         began, named = self._scheduler.loop.micros, f"{request.method} {request.url.path}"
         body = await request.aread()
+        if owner := request.headers.get("xero-tenant-id") or request.headers.get("stripe-account"):
+            self.calls.append((owner, f"{request.url} {body!r}"))
         await self._scheduler.point(f"{LEAVES} {named} {body[:300]!r}")
         status, headers, content = await self._ask(request, body)
         await self._scheduler.point(f"{ANSWERS} {status} {named}")
