@@ -6,7 +6,7 @@ import pytest
 
 from app.books import attempts, ledger, payments, stripe_events, writeback
 from app.core import db
-from app.core.errors import Refused
+from app.core.errors import Refused, Upstream
 from tests.rooms.till import Till
 
 
@@ -278,3 +278,14 @@ async def test_a_fee_on_an_account_that_left_is_let_go(till: Till):
     await till.control(f"/_stripe/accounts/{till.account}", {"action": "deauthorise"})
     await payments.book_fee(till.clients, payment["id"])
     assert "" == await db.fetch_value("SELECT balance_transaction_id FROM payment")
+
+
+async def test_an_answer_about_nothing_moves_nothing(till: Till):
+    """Stripe answers with every field empty: that is no word about the payment, and it is asked again."""
+    attempt = await till.attempt(await till.invoice())
+    await till.pay(attempt)
+    await till.fault({"duplicate_keys": True}, "/stripe/v1/payment_intents/*", "GET", times=1)
+    with pytest.raises(Upstream, match="cannot be read"):
+        await payments.settle_session(till.clients, till.account, attempt["stripe_session_id"])
+    assert 0 == await db.fetch_value("SELECT count(*) FROM payment")
+    assert await payments.settle_session(till.clients, till.account, attempt["stripe_session_id"]) is not None

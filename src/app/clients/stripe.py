@@ -209,9 +209,9 @@ class Stripe:
 async def _do(
     method: Call, params: Mapping[str, Any], *, id: str | None = None, account: str = "", key: str = ""
 ) -> Any:
-    """One call, its answer as a plain dict. Raises Upstream."""
+    """One call, its answer as a plain dict. Raises Upstream, also for an answer that is about nothing."""
     db.refuse_in_transaction("Stripe")
-    name = getattr(method, "__name__", "")
+    writes = getattr(method, "__name__", "").startswith(("create", "expire"))
     if id is not None and not id:
         raise ValueError("an empty id would call the collection")
     options = {"stripe_account": account} if account else {}
@@ -219,5 +219,8 @@ async def _do(
     try:
         answer = await method(*([id] if id is not None else []), params=dict(params), options=options)
     except stripe.StripeError as error:
-        raise failure(error, writes=name.startswith(("create", "expire"))) from error
-    return answer.to_dict(for_json=True)
+        raise failure(error, writes=writes) from error
+    told = answer.to_dict(for_json=True)
+    if not (told.get("id") or told.get("url") or isinstance(told.get("data"), list)):
+        raise Upstream("Stripe’s answer cannot be read.", code="unreadable", unknown=writes)
+    return told
