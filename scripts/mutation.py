@@ -68,8 +68,9 @@ ROOMS = {
     "writeback": Room(
         "app/books/writeback/beside app/books/writeback/calls app/books/writeback/crediting app/books/writeback/paying "
         "app/books/writeback/reversals app/books/writeback/search app/books/writeback/sending app/books/writeback/twins",
-        "rooms/test_beside_exact rooms/test_calls_exact rooms/test_crediting_exact rooms/test_looking_exact "
-        "rooms/test_paying_exact rooms/test_reversals_exact rooms/test_sending_exact rooms/test_twins_exact",
+        "rooms/test_beside_exact rooms/test_calls_exact rooms/test_crediting_exact rooms/test_giving_back_exact "
+        "rooms/test_looking_exact rooms/test_paying_exact rooms/test_reversals_exact rooms/test_sending_exact "
+        "rooms/test_twins_exact",
     ),
     "choices": Room("app/books/writeback/choices", "rooms/test_choices_exact rooms/test_redating_exact"),
 }

@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.product",
     "tests.fixtures.till",
     "tests.fixtures.xero_says",
+    "tests.fixtures.turn",
 ]
 
 
