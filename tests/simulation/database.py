@@ -159,7 +159,7 @@ class Database:
         to truncate them all.
         """
         delete = "".join(f'DELETE FROM public."{name}";' for name in self._names)
-        numbers = f"{self._numbers} SELECT setval('sim.ids', {seed % 10**9} * 1000000 + 1)"
+        numbers = f"{self._numbers} SELECT setval('sim.ids', {seed % 10**9 * 1_000_000 + 1})"
         pool = db.ENGINE.pool
         assert pool is not None
         async with pool.acquire() as connection:
