@@ -110,6 +110,19 @@ async def test_a_refund_comes_out_of_the_overpayment(till: Till):
     assert [] == await ledger.invariants()
 
 
+async def test_a_dispute_that_is_lost_is_told_as_one(till: Till):
+    """The bank kept all of it: the merchant does not read of a refund they never made."""
+    payment = await overpaid(till, "75.00")
+    await choose(till, payment)
+    dispute = await till.control("/_stripe/disputes", {"charge": payment["stripe_charge_id"]})
+    await till.hear()
+    await till.control(f"/_stripe/disputes/{dispute['id']}", {"outcome": "lost"})
+    await till.hear()
+    found = {row["kind"]: row["reason"] for row, _ in await writeback.attention(till.merchant_id)}
+    assert "overpayment_disputed" == found["overpayment_back"]
+    assert [] == await ledger.invariants()
+
+
 async def test_a_refund_that_fails_is_no_longer_asked_for(till: Till):
     """The refund of an overpayment came back: nobody is asked to book it."""
     payment = await overpaid(till, "100.00")

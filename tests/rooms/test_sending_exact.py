@@ -121,6 +121,16 @@ async def test_a_breach_holds_up_what_is_new(turn: Turn):
     assert ([], 0) == (turn.xero.calls, (await write_back(turn.rows[1]["id"]))["fence"])
 
 
+async def test_a_breach_does_not_hide_a_lost_organisation(turn: Turn):
+    """What has nowhere to go is put before the merchant, with its way out, also while recording is paused."""
+    await turn.due()
+    await db.fetch("UPDATE connection SET state = 'broken'")
+    await breaches.alarm(Breach(TWICE, turn.shelf.merchant, "write-back 1"))
+    await turn.send()
+    row = await write_back(turn.rows[0]["id"])
+    assert ("parked", "disconnected") == (row["state"], row["reason"])
+
+
 @pytest.mark.parametrize(("state", "columns"), [
     ("unknown", {"sent_at": PAID_AT}), ("intended", {"sent_at": PAID_AT}), ("confirmed", {"sent_at": PAID_AT}),
 ])  # fmt: skip

@@ -56,11 +56,12 @@ async def _beside_over(payment: Row, written: Row, over: Row, left: Money) -> Mo
 
 
 async def _over_there(payment: Row, back: Money) -> None:
-    """Xero takes no overpayment back through its API: a person records there that it was refunded, once."""
+    """Xero takes no overpayment back through its API: a person records there that it went back, once."""
     told = await intents.of_payment(payment["id"], "overpayment_back")
     if back.minor > 0:
         if told is None or (told["reason"], told["amount_minor"]) != (intents.BY_HAND, back.minor):
-            await intents.put_before_merchant(payment, "overpayment_back", back, "overpayment_refunded")
+            why = "overpayment_disputed" if payment["state"] == "dispute_lost" else "overpayment_refunded"
+            await intents.put_before_merchant(payment, "overpayment_back", back, why)
         return
     if told and told["state"] == "parked":
         await intents.give_up(told["id"], "The refund did not go through.")

@@ -21,7 +21,7 @@ NAMES = {
     "payment": "payment",
     "fee": "fee",
     "overpayment": "overpayment",
-    "overpayment_back": "refunded overpayment",
+    "overpayment_back": "overpayment that went back",
     "exchange": "exchange difference",
     "reversal": "refund",
     "rest": "rest of a payment",

@@ -38,9 +38,11 @@ async def send(clients: Clients, held: Claim) -> None:
     (leader,) = await load([held])
     if leader.row["state"] not in {*_OPEN, _CHECK}:
         return
-    if leader.row["state"] == "intended" and not leader.unclear and await breaches.stopped(leader.row["merchant"]):
+    fresh = leader.row["state"] == "intended" and not leader.unclear
+    reached = leader.row["connection_state"] == "connected"  # else it is put before the merchant with its way out
+    if fresh and reached and await breaches.stopped(leader.row["merchant"]):
         raise Postpone(from_now(breaches.PAUSE), breaches.PAUSED)
-    kind, fresh = leader.row["kind"], leader.row["state"] == "intended" and not leader.unclear
+    kind = leader.row["kind"]
     followers = await claim_followers(leader.row["connection"], kind) if fresh and kind in _TOGETHER else []
     verdicts = Verdicts()
     items = [leader, *followers]

@@ -120,6 +120,12 @@ REASONS: dict[str, Reason] = {
         retry=False,
         by_hand=True,
     ),
+    "overpayment_disputed": Reason(
+        "an overpayment that stands in Xero was lost in a dispute",
+        "Record on the overpayment in Xero that the money is gone, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
     "no_bank_account": Reason(
         "the account chosen for payments is no bank account in Xero, and only those take this",
         "Choose a bank account under Settings and try again, or record it in Xero yourself and mark this as done.",
