@@ -36,6 +36,10 @@ UNION ALL SELECT 'refund ' || state, '', merchant FROM refund WHERE state = 'ask
 """
 # While the organisation is lost, what differed stays unjudged and paused: connecting it again settles both.
 _CONNECTED = "SELECT merchant FROM connection WHERE state = 'connected'"
+_EXCHANGED = """
+SELECT w.reference, p.settled_minor, p.settlement_currency FROM write_back w JOIN payment p ON p.id = w.payment
+WHERE w.kind = 'payment' AND w.state = 'confirmed' AND w.amount_minor = p.amount_minor AND w.request LIKE '%BankAmount%'
+"""
 _EXPLAINED = (
     "SELECT id, merchant, stripe_payout_id FROM payout WHERE explained_at IS NOT NULL ORDER BY stripe_payout_id"
 )
@@ -74,7 +78,7 @@ async def wrong(story: Story) -> list[str]:
     found += [f"never ends: {row['what']} ({row['last_error']})" for row in moving]
     found += [f"audit: {flaw}" for flaw in (await audit.verify())[1]]
     found += [*await _charges(story), *await _writes(story), *await _attempts(story), *_refunds(story)]
-    return [*found, *await _payouts(), *await _balances(story)]
+    return [*found, *await _exchanged(story), *await _payouts(), *await _balances(story)]
 
 
 async def ends(story: Story) -> list[str]:
@@ -113,6 +117,18 @@ def _known(row: Any) -> bool:
 
 def _minor(amount: int, currency: str) -> int:
     return from_stripe(amount, currency).minor
+
+
+async def _exchanged(story: Story) -> list[str]:
+    """Where Stripe changed the money, Xero has Stripe's own figure for what came to the account."""
+    told = {
+        row["reference"]: Money(row["settled_minor"], row["settlement_currency"]) for row in await db.fetch(_EXCHANGED)
+    }
+    return [
+        f"{row['bank_amount']} came to the account, Stripe says {told[row['reference']]}"
+        for row in story.house.rows("xero.payment")
+        if row["reference"] in told and Decimal(row["bank_amount"]) / 100 != told[row["reference"]].decimal
+    ]
 
 
 async def _payouts() -> list[str]:
