@@ -288,7 +288,8 @@ async def changed(doubtful: Sequence[str]) -> tuple[list[Breach], set[str], bool
         wanted[judge] |= {kind(one.removeprefix(about)) for one in doubtful if one.startswith(about)}
     found, looked = await _standing(), set()
     for judge, ids in wanted.items():
-        found += await _breaches(judge, list(ids))
+        if ids:
+            found += await _breaches(judge, list(ids))
         looked |= {f"{_ABOUT[judge]}{one}" for one in ids}
     return found, looked, len(rows) < _CHUNK
 
