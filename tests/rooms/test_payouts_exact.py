@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.books import intents, payouts
+from app.books import intents, ledger, payouts
 from app.clients.stripe_wire import LineView, PayoutView
 from app.core import db
 from app.core.clock import now
@@ -289,3 +289,40 @@ async def test_what_stripe_charges_for_no_payment_in_particular_is_booked_with_t
     await payouts._explain(payout, [line(kind, -(10**at)) for at, kind in enumerate(charged)])
     row_id = await intents.intend_fees(payout, shelf.connection)
     assert 1111 == await db.fetch_value("SELECT amount_minor FROM write_back WHERE id = $1", row_id)
+
+
+@pytest.mark.parametrize(("refunded", "taken", "kept_in", "expected"), [
+    (5000, 4013, "GBP", [(12, "Stripe took £0.12 more for the refund than the payment had brought.")]),
+    (5000, 3994, "GBP", [(7, "Stripe took £0.07 less for the refund than the payment had brought.")]),
+    (5000, 4001, "GBP", []),  # at the rate at which it came
+    (2500, 4013, "GBP", []),  # not all of it has gone back
+    (5000, 4013, "USD", []),  # the account is kept in the payment's own currency
+])  # fmt: skip
+async def test_what_a_refund_cost_at_another_rate_is_put_before_the_merchant(
+    shelf: Shelf, refunded: int, taken: int, kept_in: str, expected: list[tuple[int, str]]
+):
+    """When all of a payment went back, to the penny, once, as the payout's line says it."""
+    await shelf.choose("payments", "USD", account_currency=kept_in)
+    await shelf.choose("bank", "GBP")
+    payment = await shelf.payment(5000, "USD", settlement_currency="GBP", settled_minor=4001)
+    await ledger.received(payment)
+    await ledger.settled(payment, f"txn_{uuid4().hex}", Money(4001, "GBP"), Money(0, "GBP"))
+    await ledger.refunded(payment, refunded)
+    back = line("refund", -taken, payment_intent=payment["stripe_payment_intent_id"])
+    for _ in range(2):
+        await payouts._explain(await shelf.payout(100), [back])
+    told = await db.fetch(
+        "SELECT amount_minor, message FROM write_back WHERE payment = $1 AND kind = 'exchange'", payment["id"]
+    )
+    assert expected == [tuple(row) for row in told]
+
+
+async def test_a_refund_in_its_own_currency_costs_nothing_more(shelf: Shelf):
+    """Nor one of which the settlement is not known."""
+    await shelf.choose("payments", "GBP", account_currency="GBP")
+    await shelf.choose("bank", "GBP")
+    for settled_in in ("GBP", ""):
+        payment = await shelf.payment(5000, settlement_currency=settled_in)
+        back = line("refund", -4000, payment_intent=payment["stripe_payment_intent_id"])
+        await payouts._explain(await shelf.payout(100), [back])
+        assert await intents.of_payment(payment["id"], "exchange") is None

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from app.books import intents
 from app.core import db
 from app.core.clock import from_now, now
 from app.core.money import Money
-from tests.rooms.shelf import PAID_AT, Row, Shelf, write_back
+from tests.rooms.shelf import PAID_AT, Row, Shelf, put, write_back
 
 POUND = Money(100, "GBP")
 
@@ -87,6 +88,27 @@ async def test_a_fee_is_meant_where_it_is_wanted(shelf: Shelf):
         assert await intents.intend_fee(payment, Money(minor, "GBP")) is None
     assert await intents.intend_fee(payment, Money(1, "GBP")) is not None
     assert await intents.intend_fee(payment, Money(1, "GBP")) is None
+
+
+async def test_fees_that_no_payout_brought_are_meant_by_payment(shelf: Shelf):
+    """Of payments since then whose fee is known; not what came with a payout, was there before, or is another organisation's."""
+    other = await Shelf().open()
+    for one in (shelf, other):
+        await one.choose("fees")
+    fee: dict[str, Any] = {"fee_minor": 76, "settlement_currency": "GBP"}
+    new, brought = await shelf.payment(**fee), await shelf.payment(**fee)
+    old = await shelf.payment(paid_at=PAID_AT - timedelta(seconds=1), **fee)
+    rest = [brought, old, await shelf.payment(settlement_currency="GBP"), await other.payment(**fee)]
+    payout = await shelf.payout(900)
+    await put("payout_line", payout=payout["id"], payment=brought["id"], kind="charge", currency="GBP", at=PAID_AT)
+    of = (shelf.merchant, shelf.connection, None, None, payout["id"])
+    await intents._mean(of, "fee", Money(76, "GBP"), "Payportal FEES")
+    for _ in range(2):
+        await intents.intend_fees_left(shelf.connection, PAID_AT)
+    meant = await intents.of_payment(new["id"], "fee")
+    assert meant is not None
+    assert (76, "GBP") == (meant["amount_minor"], meant["currency"])
+    assert [None] * 4 == [await intents.of_payment(one["id"], "fee") for one in rest]
 
 
 @pytest.mark.parametrize(("columns", "line"), [
