@@ -267,8 +267,8 @@ async def test_what_a_refund_says(xero: XeroSays, shelf: Shelf):
 
 
 @pytest.mark.parametrize(("kept_in", "moved", "ago", "bank"), [
-    ("GBP", (1700, "EUR"), 0, None), ("EUR", (1700, "EUR"), 0, 17.0), ("EUR", (1700, "USD"), 0, None),
-    ("EUR", (None, ""), 3599, intents.WAITS), ("EUR", (None, ""), 3600, None),
+    ("GBP", (1700, "EUR"), 0, None), ("EUR", (1700, "EUR"), 0, 17.0), ("JPY", (1700, "JPY"), 0, 1700),
+    ("EUR", (1700, "USD"), 0, None), ("EUR", (None, ""), 3599, intents.WAITS), ("EUR", (None, ""), 3600, None),
 ])  # fmt: skip
 async def test_a_refund_in_another_currency(
     xero: XeroSays, shelf: Shelf, noon: object, kept_in: str, moved: tuple[int, str], ago: int, bank: Any
@@ -280,6 +280,14 @@ async def test_a_refund_in_another_currency(
     when = now() - timedelta(seconds=ago)
     said = await frozen(item, moved_minor=moved[0], moved_currency=moved[1], refunded_at=when)
     assert bank == (said if isinstance(said, str) else said.get("BankAmount"))
+
+
+async def test_a_part_of_a_refund_carries_its_share(xero: XeroSays, shelf: Shelf):
+    """When the note is for half of what Stripe moved, so is its refund."""
+    await shelf.choose("refunds", code="200")
+    await shelf.choose("payments", "GBP", account_currency="EUR")
+    item = await credited(shelf, "credit_refund")
+    assert 8.51 == (await frozen(item, amount_minor=3000, moved_minor=1701, moved_currency="EUR"))["BankAmount"]
 
 
 async def test_each_refund_is_meant_once(xero: XeroSays, shelf: Shelf):
