@@ -53,7 +53,7 @@ ROOMS = {
     "states": Room("app/core/states", "rooms/test_states rooms/test_states_exact unit/test_core"),
     "ledger": Room(
         "app/books/ledger app/books/payouts",
-        "rooms/test_ledger_exact rooms/test_payouts_exact rooms/test_ledger rooms/test_payouts",
+        "rooms/test_ledger_exact rooms/test_payouts_exact rooms/test_unheard_exact rooms/test_ledger rooms/test_payouts",
     ),
     "intents": Room(
         "app/books/intents app/books/intents_requests",
