@@ -63,7 +63,7 @@ async def test_a_payout_is_read_in_whole_once(shelf: Shelf):
 
 
 @pytest.mark.parametrize("more", [{"automatic": False}, {"explained": False}])
-async def test_only_what_stripe_explains_is_read_in_whole(shelf: Shelf, more: dict[str, bool]):
+async def test_only_what_stripe_explains_is_read_in_whole(shelf: Shelf, more: dict[str, Any]):
     """A payout of one's own has no lines, and those of the others come a little later."""
     told = view(**more)
     stripe = Tells(told, [])
