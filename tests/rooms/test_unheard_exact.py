@@ -13,7 +13,7 @@ from app.clients.stripe_wire import LineView, PayoutView
 from app.core import db
 from app.core.clock import now
 from app.core.errors import Upstream
-from tests.rooms.shelf import ACCOUNT, PAID_AT, Shelf, put
+from tests.rooms.shelf import ACCOUNT, PAID_AT, Shelf, one, put
 from tests.rooms.test_payouts_exact import line, view
 
 
@@ -108,3 +108,20 @@ async def test_what_is_known_or_cannot_be_ours_is_not_asked_for(shelf: Shelf):
     stripe = Tells(view(), lines)
     await stripe.follow(shelf)
     assert ["payout", "lines"] == [what for what, *_ in stripe.asked]
+
+
+@pytest.mark.parametrize(("mixed", "expected"), [(True, ("parked", "payout_mixed", 7)), (False, ("intended", "", 7))])
+async def test_fees_of_a_payout_of_two_organisations_wait(shelf: Shelf, mixed: bool, expected: tuple[str, str, int]):
+    """A person says where they belong, and is mailed about it; those of one organisation are meant at once."""
+    other = uuid4()
+    await put("connection", id=other, merchant=shelf.merchant, xero_tenant_id=str(uuid4()), timezone="UTC")
+    await shelf.choose("fees", code="404", by_payout=True)
+    await shelf.choose("payments", "GBP")
+    paid = [await shelf.payment(), *([await shelf.payment(connection=other)] if mixed else [])]
+    lines = [line("charge", 4000, 7, payment_intent=row["stripe_payment_intent_id"]) for row in paid]
+    payout = await shelf.payout(0, state="paid")
+    await payouts._explain(payout, lines)
+    await payouts._record(payout["id"])
+    meant = await one("SELECT state, reason, amount_minor FROM write_back WHERE payout = $1", payout["id"])
+    assert expected == (meant["state"], meant["reason"], meant["amount_minor"])
+    assert mixed is (("merchant.alert", str(shelf.merchant)) in await shelf.asked())
