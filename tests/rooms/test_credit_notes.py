@@ -253,16 +253,19 @@ async def test_what_waited_is_credited_with_the_next_refund(till: Till):
 
 
 async def test_what_a_person_booked_stays_theirs(till: Till):
-    """A part was marked as done by hand: a later refund is not guessed at, it waits for that person too."""
+    """A part was marked as done by hand: whatever is refunded later is not guessed at, it waits for that person too."""
     payment = await recorded(till)
     await refund(till, payment, 1000)
     ((row, _),) = await writeback.attention(till.merchant_id)
     await writeback.abandon(till.merchant_id, row["id"], "Hannah Finch")
     await by_credit_note(till)
-    await refund(till, payment, 500)
-    assert [] == await notes(till)
-    ((row, _),) = await writeback.attention(till.merchant_id)
-    assert "refund_part" == row["reason"]
+    for minor, uncovered in ((500, 1500), (200, 1700), (2300, 4000)):
+        await refund(till, payment, minor)
+        ((row, words),) = await writeback.attention(till.merchant_id)
+        assert ("refund_more", uncovered, False) == (row["reason"], row["amount_minor"], words.credit)
+    with pytest.raises(Refused):
+        await writeback.credit(till.merchant_id, row["id"])
+    assert ([], 1) == (await notes(till), len(await till.in_xero(payment["invoice"])))
 
 
 async def test_without_the_account_a_payment_is_taken_back(till: Till):

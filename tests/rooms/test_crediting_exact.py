@@ -104,7 +104,7 @@ async def test_what_stands_in_xero_is_not_sent(xero: XeroSays, shelf: Shelf):
 
 
 async def test_where_they_are_looked_for(xero: XeroSays, shelf: Shelf):
-    """Among those that changed since the payment, page by page; refunds among Xero's refunds of credit notes."""
+    """Among those that changed since the refund, page by page; refunds among Xero's refunds of credit notes."""
     paged = {"pagination": {"pageCount": 2}}
     item, refund = await credited(shelf), await credited(shelf, "credit_refund")
     xero.when(NOTES, notes() | paged, notes(note(item, "old")) | paged)
@@ -113,7 +113,10 @@ async def test_where_they_are_looked_for(xero: XeroSays, shelf: Shelf):
     await write(xero, refund)
     assert [NOTES, NOTES, REFUNDS, REFUNDS] == xero.calls
     assert ["1", "2", "1", "2"] == [asked.query["page"] for asked in xero.asked]
-    assert {"2026-03-01T23:15:00"} == {asked.headers["if-modified-since"] for asked in xero.asked}
+    came = await db.fetch("SELECT refunded_at FROM stripe_refund ORDER BY id")
+    since = [datetime.fromisoformat(asked.headers["if-modified-since"]).replace(tzinfo=UTC) for asked in xero.asked]
+    early = [came[at]["refunded_at"] - moment for at, moment in zip((0, 0, 1, 1), since, strict=True)]
+    assert all(timedelta(minutes=15) <= one <= timedelta(minutes=15, seconds=1) for one in early)
     assert [None, 'PaymentType=="ARCREDITPAYMENT"'] == [xero.asked[at].query.get("where") for at in (0, 2)]
 
 

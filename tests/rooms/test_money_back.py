@@ -36,13 +36,14 @@ class Says:
         return self._refunds
 
     async def refunded(self, minor: int) -> None:
-        """So much has been refunded by now: by one more refund, or because the last one failed."""
+        """So much has been refunded by now: by one more refund, or because those before it failed."""
         more = minor - self._told.charge.amount_refunded
-        if more > 0:
-            made = RefundView(f"re_{len(self._refunds)}", "succeeded", more, "gbp", "", "", now(), None, "")
-            self._refunds.append(made)
-        elif self._refunds:
-            self._refunds[-1] = replace(self._refunds[-1], status="failed")
+        if more < 0:
+            self._refunds = [replace(one, status="failed") for one in self._refunds]
+        made = minor if more < 0 else more
+        if made:
+            name = f"re_{len(self._refunds)}"
+            self._refunds.append(RefundView(name, "succeeded", made, "gbp", "", "", now(), None, ""))
         await self._say(replace(self._told.charge, amount_refunded=minor))
 
     async def disputed(self, *statuses: str, minor: int = 4000, currency: str = "gbp") -> None:

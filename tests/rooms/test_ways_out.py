@@ -155,6 +155,6 @@ async def test_more_refunds_after_a_person_booked_one_wait_again(till: Till):
     await writeback.abandon(till.merchant_id, (await till.write_back(payment, "reversal"))["id"], "Hannah Finch")
     await till.control("/_stripe/refunds", {"charge": payment["stripe_charge_id"]})
     await till.hear()
-    assert ["refund_part"] == [row["reason"] for row, _ in await writeback.attention(till.merchant_id)]
+    assert ["refund_more"] == [row["reason"] for row, _ in await writeback.attention(till.merchant_id)]
     assert 1 == len(await till.in_xero(payment["invoice"]))
     assert [] == await ledger.invariants()

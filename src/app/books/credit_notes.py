@@ -13,17 +13,20 @@ from app.core import db, states
 from app.core.money import Money
 
 KINDS = ("credit_note", "credit_refund")
-# Stripe's words for a refund whose money is, or will be, with the customer.
-_LIVE = frozenset({"pending", "requires_action", "succeeded"})
+# Stripe's words for a refund whose money is not with the customer, nor will be.
+FAILED = frozenset({"failed", "canceled"})
 _NOTES = """
 SELECT w.*, EXISTS (SELECT 1 FROM write_back b WHERE b.payment = w.payment AND b.stripe_refund_id = w.stripe_refund_id
   AND b.kind = 'credit_back') AS undone
 FROM write_back w WHERE w.payment = $1 AND w.kind = 'credit_note' ORDER BY w.id
 """
-_REFUNDS = "SELECT * FROM stripe_refund WHERE payment = $1 ORDER BY refunded_at, stripe_refund_id"
+_REFUNDS = "SELECT * FROM stripe_refund WHERE payment = $1 ORDER BY id"  # as they were made
 _OF_REFUND = """
 SELECT * FROM write_back WHERE payment = $1 AND stripe_refund_id = $2 AND kind = ANY($3) ORDER BY id FOR NO KEY UPDATE
 """
+
+
+_DATED = "UPDATE write_back SET dated_on = $2, request = '', request_sha256 = '' WHERE id = $1"
 
 
 async def by_policy(connection_id: UUID) -> bool:
@@ -31,23 +34,23 @@ async def by_policy(connection_id: UUID) -> bool:
     return await intents.chosen(connection_id, "refunds", "") is not None
 
 
-async def catch_up(payment: Row, written: Row, left: Money, reversal: Row | None) -> int:
+async def catch_up(payment: Row, stands: int, left: Money, reversal: Row | None) -> int:
     """Mean the credit notes that are due, take back those whose refund failed; what all of them stand for, in minor units.
 
-    `written` is the payment's own write, `left` what of the money did not go back.
+    `stands` is what of the payment is in Xero, in minor units, `left` what of the money did not go back.
     """
     notes: list[Row] = await db.fetch(_NOTES, payment["id"])
     if not notes and not await by_policy(payment["connection"]):
         return 0
     refunds = await db.fetch(_REFUNDS, payment["id"])
-    failed = {row["stripe_refund_id"] for row in refunds if row["status"] not in _LIVE}
+    failed = {row["stripe_refund_id"] for row in refunds if row["status"] in FAILED}
     for note in [one for one in notes if one["stripe_refund_id"] in failed and _counts(one)]:
         await _undo(payment, note)
     covered: int = sum(one["amount_minor"] for one in await db.fetch(_NOTES, payment["id"]) if _counts(one))
     if payment["state"] == "failed" or not _open_to_it(reversal) or not await by_policy(payment["connection"]):
         return covered
-    live = [row for row in refunds if row["status"] in _LIVE]
-    return covered + await _credit(payment, written, live, written["amount_minor"] - left.minor - covered)
+    live = [row for row in refunds if row["status"] not in FAILED]
+    return covered + await _credit(payment, stands, live, stands - left.minor - covered)
 
 
 def _counts(note: Row) -> bool:
@@ -64,10 +67,9 @@ def _open_to_it(reversal: Row | None) -> bool:
     return bool(reversal["state"] == "parked" and reversal["reason"] == "refund_part")
 
 
-async def _credit(payment: Row, written: Row, refunds: list[Row], missing: int) -> int:
+async def _credit(payment: Row, stands: int, refunds: list[Row], missing: int) -> int:
     """A credit note for each refund without one, oldest first; not for what went back before Xero heard of the payment."""
-    begun, done = payment["amount_minor"] - written["amount_minor"], 0
-    upto = 0
+    begun, upto, done = payment["amount_minor"] - stands, 0, 0
     for refund in refunds:
         upto += refund["amount_minor"]
         minor = min(refund["amount_minor"], upto - begun, missing - done)
@@ -92,7 +94,24 @@ async def noted(payment: Row, note: Row) -> None:
     if await withdrawn(note):
         return
     amount = Money(note["amount_minor"], note["currency"])
-    await intents.intend_of_refund(payment, note["stripe_refund_id"], "credit_refund", amount)
+    row_id = await intents.intend_of_refund(payment, note["stripe_refund_id"], "credit_refund", amount)
+    if row_id is not None and note["dated_on"]:  # the day that a person chose for the note
+        await db.fetch(_DATED, row_id, note["dated_on"])
+    told = await intents.of_payment(payment["id"], "exchange")
+    if told and told["state"] == "parked" and told["reason"] == "refund_rate":  # Xero hears Stripe's own figure instead
+        await intents.give_up(told["id"], "Recorded with the refund.")
+
+
+async def withdraw(payment: Row) -> None:
+    """The payment is not in Xero, and will be without what went back: then nothing is to stand beside it for that."""
+    for note in await db.fetch(_NOTES, payment["id"]):
+        if note["state"] in {"intended", "parked"} and note["sent_at"] is None:
+            await intents.give_up(note["id"], "The money went back before the payment was recorded.")
+
+
+async def stand(payment_id: UUID) -> bool:
+    """Whether there is a credit note of this payment, in Xero or on its way."""
+    return any(_counts(note) for note in await db.fetch(_NOTES, payment_id))
 
 
 async def note_of(row: Row) -> str:
@@ -104,7 +123,14 @@ async def note_of(row: Row) -> str:
 async def withdrawn(row: Row) -> bool:
     """Whether the refund that a row is about has failed, so that nothing of it is to be written any more."""
     sql = "SELECT status FROM stripe_refund WHERE payment = $1 AND stripe_refund_id = $2"
-    return await db.fetch_value(sql, row["payment"], row["stripe_refund_id"]) not in _LIVE
+    return await db.fetch_value(sql, row["payment"], row["stripe_refund_id"]) in FAILED
+
+
+async def absent(row: Row) -> None:
+    """A credit note whose refund failed is not in Xero after all: nobody has to remove it."""
+    (told,) = await db.fetch(_OF_REFUND, row["payment"], row["stripe_refund_id"], ["credit_back"]) or [None]
+    if row["kind"] == "credit_note" and told:
+        await intents.give_up(told["id"], "It never was in Xero.")
 
 
 async def _undo(payment: Row, note: Row) -> None:

@@ -31,7 +31,7 @@ BY_HAND, WITHDRAWN, OVERPAID, CREDITED = "by_hand", "withdrawn", "overpayment", 
 # Why a taking back waits: the payment itself waits for a person.
 PAYMENT_WAITS = "payment_waits"
 # Never sent: what only a person can do in Xero.
-BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange", "credit_back", "rest"})
+BY_PERSON = frozenset({"transfer_back", "overpayment_back", "exchange", "credit_back", "rest", "refund_back"})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 # With what Stripe charged for no payment in particular.
@@ -47,7 +47,10 @@ SELECT p.* FROM payment p WHERE p.connection = $1 AND p.fee_minor > 0 AND p.paid
   AND NOT EXISTS (SELECT 1 FROM payout_line l JOIN write_back w ON w.payout = l.payout AND w.kind = 'fee' WHERE l.payment = p.id)
 ORDER BY p.paid_at
 """
-_CREDITED = "SELECT 1 FROM write_back WHERE payment = $1 AND kind = 'credit_refund' AND state <> 'abandoned' LIMIT 1"
+_CREDITED = """
+SELECT 1 FROM write_back WHERE payment = $1 AND kind = 'credit_refund' AND state <> 'abandoned'
+  AND request LIKE '%"BankAmount"%' LIMIT 1
+"""
 _INSERT = """
 INSERT INTO write_back (merchant, connection, invoice, payment, payout, kind, reference, amount_minor, currency,
   stripe_refund_id, request, request_sha256, idempotency_key, state, reason, message, xero_id, created_at, next_at)

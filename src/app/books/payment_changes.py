@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.books import attempts, intents, ledger
+from app.books.credit_notes import FAILED
 from app.books.machines import PAYMENT
 from app.books.payment_disputes import follow_disputes
 from app.books.payment_telling import Row, amount_of, method_words, reread, tell
@@ -20,6 +21,7 @@ from app.core.money import Money, from_stripe
 # A balance transaction comes within seconds for cards, within days for bank debits.
 FEE_SOON = 20
 
+_KEPT = "SELECT stripe_refund_id, status FROM stripe_refund WHERE payment = $1"
 _KEEP = """
 INSERT INTO stripe_refund (payment, stripe_refund_id, status, amount_minor, moved_minor, moved_currency, refunded_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (payment, stripe_refund_id) DO UPDATE SET status = EXCLUDED.status,
@@ -41,7 +43,11 @@ class Told:
 
     @property
     def refunded_minor(self) -> int:
+        """What went back: the list of refunds is read after the charge, and so is the newer word."""
         charge = self.intent.charge
+        if self.refunds:
+            live = [one for one in self.refunds if one.status not in FAILED]
+            return sum(from_stripe(one.amount, one.currency).minor for one in live)
         return from_stripe(charge.amount_refunded, charge.currency).minor if charge else 0
 
 
@@ -49,10 +55,10 @@ async def converge(payment: Row, told: Told) -> Row:
     """Bring the row to what Stripe says; the row as it is afterwards."""
     if told.intent.status == "succeeded":
         payment = await _succeed(payment, told)
-        await _keep_refunds(payment, told.refunds)
+        others = await _keep_refunds(payment, told.refunds)
         if payment["state"] in {"disputed", "dispute_lost"}:  # decided meanwhile: only then can a refund have followed
             payment = await follow_disputes(payment, told.disputes)
-        payment = await _refund(payment, told)
+        payment = await _refund(payment, told, others=others)
         payment = await follow_disputes(payment, told.disputes)
         return await _settle(payment, told.charge)
     if told.intent.status in {"requires_payment_method", "canceled"}:
@@ -124,10 +130,15 @@ async def describe(payment: Row, charge: ChargeView | None) -> Row:
     return await reread(payment)
 
 
-async def _refund(payment: Row, told: Told) -> Row:
-    """Refunds, from our button or Stripe's dashboard: what changed since we last looked."""
+async def _refund(payment: Row, told: Told, *, others: bool) -> Row:
+    """Refunds, from our button or Stripe's dashboard: what changed since we last looked.
+
+    `others`: they are not the same ones any more, also where they come to as much as before.
+    """
     change = told.refunded_minor - payment["refunded_minor"]
     if not change:
+        if others:
+            await follow(payment)
         return payment
     total = told.refunded_minor
     await db.fetch("UPDATE payment SET refunded_minor = $2, changed_at = now() WHERE id = $1", payment["id"], total)
@@ -141,13 +152,16 @@ async def _refund(payment: Row, told: Told) -> Row:
     return payment
 
 
-async def _keep_refunds(payment: Row, refunds: Sequence[RefundView]) -> None:
-    for one in refunds:
+async def _keep_refunds(payment: Row, refunds: Sequence[RefundView]) -> bool:
+    """Store what Stripe says of them; whether one came that is new, or failed that had not."""
+    known = {row["stripe_refund_id"]: row["status"] in FAILED for row in await db.fetch(_KEPT, payment["id"])}
+    for one in reversed(refunds):  # Stripe lists the newest first
         moved = from_stripe(one.moved, one.moved_currency) if one.moved is not None else None
         await db.fetch(
             _KEEP, payment["id"], one.id, one.status, from_stripe(one.amount, one.currency).minor,
             abs(moved.minor) if moved else None, moved.currency if moved else "", one.created,
         )  # fmt: skip
+    return any(known.get(one.id) is not (one.status in FAILED) for one in refunds)
 
 
 async def _settle(payment: Row, charge: ChargeView | None) -> Row:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from app.books import attempts
+from app.books.credit_notes import FAILED
 from app.books.payment_changes import FEE_SOON, Told, converge, describe
 from app.books.payment_telling import amount_of, method_words, reread, tell
 from app.clients.bundle import Clients
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 FEE_LATER, FEE_PATIENCE_DAYS = 900, 30
 # How often Stripe is read again when others change the payment meanwhile; then the work comes back a little later.
 OVERTAKEN_TIMES = 4
+# For how many seconds what Stripe says of a charge and of its refunds may differ because one was read before the other.
+SETTLING = 600
 
 _INSERT = """
 INSERT INTO payment (id, merchant, connection, invoice, attempt, stripe_account_id, stripe_payment_intent_id, stripe_charge_id,
@@ -222,7 +225,9 @@ async def _listen(clients: Clients, account: str, intent: IntentView, *, known: 
     if not charge.amount_refunded and not (known and await _was_refunded(account, intent.id)):
         return Told(intent, disputes)
     refunds = await clients.stripe.refunds(account, intent.id)
-    if sum(one.amount for one in refunds) < charge.amount_refunded:
+    live = sum(one.amount for one in refunds if one.status not in FAILED)
+    fresh = any(one.created > from_now(-SETTLING) for one in refunds)
+    if live < charge.amount_refunded and (fresh or sum(one.amount for one in refunds) < charge.amount_refunded):
         raise Upstream("Stripe does not list the refund yet.", code="too_early", retry_after=3)
     return Told(intent, disputes, refunds)
 

@@ -324,9 +324,7 @@ def payment(raw: Payment) -> w.XeroPayment:
 
 def credit_note(raw: CreditNote) -> w.XeroCreditNote:
     """A credit note."""
-    return w.XeroCreditNote(
-        raw.id or "", raw.status or "", raw.reference or "", number(raw.total), number(raw.remaining_credit)
-    )
+    return w.XeroCreditNote(raw.id or "", raw.status or "", raw.reference or "", number(raw.remaining_credit))
 
 
 def texts(said: Sequence[Said] | None) -> tuple[str, ...]:

@@ -232,7 +232,6 @@ class XeroCreditNote:
     id: str
     status: str
     reference: str
-    total: Decimal
     remaining: Decimal
 
 

@@ -95,12 +95,12 @@ async def read(connection: Row, known: accounts.Chart) -> Shown:
     fee_account = fees["xero_account_id"] if fees else _suggest(fee, ("stripe", "merchant fee")) if first_time else ""
     return Shown(
         currencies=currencies,
-        fee_options=[(account.id, words(account)) for account in fee],
+        fee_options=_with_chosen([(account.id, words(account)) for account in fee], fees),
         fee_account=fee_account,
         tax_options=[(rate.tax_type, rate.name) for rate in rates],
         fee_tax=fees["tax_type"] if fees else next((r.tax_type for r in rates if r.tax_type == "NONE"), ""),
         fees_by_payout=bool(fees and fees["by_payout"]),
-        refund_options=[(account.id, words(account)) for account in known.refunds],
+        refund_options=_with_chosen([(account.id, words(account)) for account in known.refunds], refunds),
         refund_account=refunds["xero_account_id"] if refunds else "",
         refund_tax_options=[(rate.tax_type, rate.name) for rate in known.refund_rates],
         refund_tax=refunds["tax_type"] if refunds else "",
@@ -230,9 +230,16 @@ async def _banks(connection: Row, found: Sequence[XeroAccount], chosen: Mapping[
 
 def _bank(code: str, base: str, found: Sequence[XeroAccount], row: Row | None) -> Bank:
     fitting = [one for one in found if one.type == "BANK" and one.currency in ({"", code} if code == base else {code})]
-    options = [(account.id, words(account)) for account in fitting]
+    options = _with_chosen([(account.id, words(account)) for account in fitting], row)
     field = "bank_account" if code == base else f"bank_account_{code.lower()}"
     return Bank(code, options, row["xero_account_id"] if row else "", field)
+
+
+def _with_chosen(options: Options, row: Row | None) -> Options:
+    """Also the one that was chosen and cannot be any more: else the form would quietly choose nothing instead."""
+    if row is None or any(row["xero_account_id"] == account_id for account_id, _ in options):
+        return options
+    return [*options, (row["xero_account_id"], f"{row['name']} (no longer usable)")]
 
 
 def _suggest(found: Sequence[XeroAccount], signs: Sequence[str]) -> str:

@@ -197,8 +197,8 @@ class WriteBack(Work, Table, db=ENGINE):
     payment = ForeignKey(Payment, null=True, index=True)
     payout = ForeignKey(Payout, null=True, index=True)
     kind = Text(
-        help_text="payment, fee, overpayment, reversal, overpayment_back, exchange or rest (of a payment); credit_note, "
-        "credit_refund or credit_back (of one of its refunds); transfer or transfer_back (of a payout)"
+        help_text="payment, fee, overpayment, reversal, overpayment_back, refund_back, exchange or rest (of a payment); "
+        "credit_note, credit_refund or credit_back (of one of its refunds); transfer or transfer_back (of a payout)"
     )
     stripe_refund_id = Text(help_text="of which refund, for a kind that is written for each; else empty")
     reference = Text(unique=True)

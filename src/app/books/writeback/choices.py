@@ -1,4 +1,4 @@
-"""What a merchant may choose for a write that waits, beside trying again: an overpayment, or another day."""
+"""What a merchant may choose for a write that waits, beside trying again: an overpayment, a credit note, or another day."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -56,8 +56,12 @@ def _due(invoice: XeroInvoice | None, currency: str) -> Money:
 
 
 async def _split(payment: Row, written: Row, due: Money) -> None:
-    part = min(due.minor, written["amount_minor"])
-    surplus = Money(written["amount_minor"] - part, due.currency)
+    left = await payment_xero.left_of(payment)  # less than was meant, where a refund came while that was not certain
+    if not left.minor:
+        raise Refused(_GONE)
+    await credit_notes.withdraw(payment)
+    part = min(due.minor, left.minor)
+    surplus = Money(left.minor - part, due.currency)
     if part:
         done = await intents.resize(written["id"], Money(part, due.currency)) and await intents.ask_again(written["id"])
     else:
@@ -103,7 +107,13 @@ async def credit(merchant_id: UUID, write_back_id: int) -> None:
         payment = await db.fetch_row("SELECT * FROM payment WHERE id = $1 FOR NO KEY UPDATE", row["payment"])
         if payment is None or not await credit_notes.instead(payment, row):
             raise Refused(_GONE)
+        if payment["state"] == "failed":
+            raise Refused(
+                "The bank took this payment back: there is no refund to credit. The other ways are still open."
+            )
         await payment_xero.follow(payment)
+        if not await credit_notes.stand(payment["id"]):  # nothing was changed, and its own ways out stay
+            raise Refused("There is no refund that a credit note could stand for. The other ways are still open.")
         await live.announce(merchant_id)
         await live.announce(row["invoice"])
 

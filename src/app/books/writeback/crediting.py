@@ -26,6 +26,7 @@ async def _withdrawn(tenant: Tenant, item: Item, verdicts: Verdicts) -> bool:
             return False
         if not await absent(item, verdicts):
             return True
+        await credit_notes.absent(item.row)
     await give_up(item, "The refund did not go through.")
     verdicts.done(item)
     return True

@@ -25,6 +25,7 @@ NAMES = {
     "exchange": "exchange difference",
     "reversal": "refund",
     "rest": "rest of a payment",
+    "refund_back": "failed refund",
     "credit_note": "credit note",
     "credit_refund": "refund",
     "credit_back": "failed refund",

@@ -59,9 +59,10 @@ class Item:
 
 _LOAD = """
 SELECT w.*, i.xero_invoice_id, i.number, c.state AS connection_state, c.xero_grant, g.version AS token_version,
-  COALESCE(p.paid_at, o.created_at, w.created_at) AS moved_at
+  COALESCE(r.refunded_at, p.paid_at, o.created_at, w.created_at) AS moved_at
 FROM write_back w JOIN connection c ON c.id = w.connection LEFT JOIN invoice i ON i.id = w.invoice
 LEFT JOIN payment p ON p.id = w.payment LEFT JOIN payout o ON o.id = w.payout
+LEFT JOIN stripe_refund r ON r.payment = w.payment AND r.stripe_refund_id = w.stripe_refund_id
 LEFT JOIN xero_grant g ON g.id = c.xero_grant WHERE w.id = ANY($1)
 """
 _FOLLOW = """

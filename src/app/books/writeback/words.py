@@ -25,8 +25,8 @@ class Reason:
 REASONS: dict[str, Reason] = {
     "period_locked": Reason(
         "the period is locked in Xero",
-        "Record it on the first open day, or move the lock date in Xero to before the day of the payment and try again. If you "
-        "record it there yourself, mark this as done.",
+        "Record it on the first open day, or move the lock date in Xero to before its own day and try again. If you record it "
+        "there yourself, mark this as done.",
         by_hand=True,
         redate=True,
     ),
@@ -34,7 +34,7 @@ REASONS: dict[str, Reason] = {
         "no account is chosen for payments in this currency", "Choose an account; it is recorded by itself then."
     ),
     "account_archived": Reason(
-        "the account chosen for payments no longer takes them in Xero",
+        "an account that you chose no longer takes this in Xero",
         "Choose another account under Settings, or restore it in Xero, then try again.",
     ),
     "invoice_voided": Reason(
@@ -90,6 +90,24 @@ REASONS: dict[str, Reason] = {
         retry=False,
         by_hand=True,
         credit=True,
+    ),
+    "refund_more": Reason(
+        "more of the payment was refunded after you had recorded a part yourself",
+        "Record in Xero what you have not recorded there yet, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
+    "refund_by_hand": Reason(
+        "a payment that you recorded yourself was refunded in Stripe",
+        "Record the refund in Xero, then mark this as done.",
+        retry=False,
+        by_hand=True,
+    ),
+    "refund_undone": Reason(
+        "a refund did not go through after you had recorded it in Xero yourself",
+        "Remove it in Xero, then mark this as done.",
+        retry=False,
+        by_hand=True,
     ),
     "rest_unrecorded": Reason(
         "a refund did not go through after the rest of the payment was recorded in Xero",
