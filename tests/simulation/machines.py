@@ -79,6 +79,8 @@ async def stands_still(story: Story) -> None:
     if not turns:
         return
     actor = story.rng.choice(turns).actor
+    if any(one.actor is actor and one.what.startswith(LEAVES) for one in scheduler.waiting):
+        return  # what it has sent beside would arrive late, which is not what is tried here
     other = next(one for one in WORKERS if one != actor.process)
     scheduler.say(f"{actor.name} stands still")
     scheduler.held.add(actor)

@@ -166,7 +166,8 @@ class Scheduler:
     async def jump(self, seconds: float) -> None:
         """Time passes at once, also for those who are in the middle of something; what was on its way arrives first."""
         while any(turn.what.startswith(LEAVES) for turn in self.waiting):
-            await self.move()
+            if not await self.move():
+                raise Stuck("what is on its way cannot arrive")
         self.say(f"{seconds:.0f} seconds pass")
         self.loop.advance(int(seconds * MICRO))
         await self.settle()
