@@ -76,7 +76,12 @@ async def expire_stale(clients: Clients, invoice_id: UUID) -> None:
     amount = Money(live["amount_minor"], live["currency"])
     fits = invoices.payable(row) and row["currency"] == amount.currency and amount.minor <= row["due_minor"]
     if not fits or not await db.fetch_value(_LIVE_LINK, invoice_id):
-        await attempts.end(clients, live)
+        try:
+            await attempts.end(clients, live)
+        except Upstream as error:
+            if error.code != "disconnected":
+                raise
+            # the account left: nobody can end the session there, and its own check (attempt.check) ends it in its time
 
 
 def _params(clients: Clients, found: Found, amount: Money, attempt_id: UUID, expires_at: int) -> dict[str, Any]:

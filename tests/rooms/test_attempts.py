@@ -8,6 +8,7 @@ from app.books import access, attempts, invoices, links, reconciliation, writeba
 from app.core import db, work
 from app.core.errors import Refused, Upstream
 from app.core.work import Postpone
+from payportal import checkout
 from tests.rooms.till import Till
 
 
@@ -200,3 +201,12 @@ async def test_an_attempt_on_an_account_that_left_ends_in_its_time(till: Till):
     await reconciliation.check_attempt(till.clients, attempt["id"])
     assert "expired" == await db.fetch_value("SELECT state FROM attempt")
     assert await attempts.end(till.clients, gone)
+
+
+async def test_a_change_of_an_invoice_whose_account_left_is_let_be(till: Till):
+    """The invoice changes while a session is open on an account that left: its check ends it in time, and no job is put aside."""
+    invoice_id = await till.invoice()
+    await till.attempt(invoice_id)
+    await till.control(f"/_stripe/accounts/{till.account}", {"action": "deauthorise"})
+    await checkout.expire_stale(till.clients, invoice_id)  # there is no link to pay it by
+    assert "open" == await db.fetch_value("SELECT state FROM attempt")

@@ -13,6 +13,7 @@ from app.core.work import Postpone
 from app.merchants import refunding, troubles
 from app.merchants.places import home
 from app.runtime import ticks
+from tests.rooms.shelf import Shelf
 from tests.rooms.till import Row, Till
 
 REFUNDS = "/stripe/v1/refunds"
@@ -203,3 +204,12 @@ async def test_the_surplus_of_an_overpayment_is_proposed(till: Till):
     assert 2500 in [one["amount"] for one in await till.in_xero(invoice_id)]
     assert [] == await troubles.failures(till.merchant_id)
     assert [] == await ledger.invariants()
+
+
+async def test_a_part_that_no_card_can_take_is_refused_with_words(shelf: Shelf):
+    """Cards take thousandths of a dinar in tens only: said on the form, and nothing is left to be sent in vain."""
+    payment = await shelf.payment(4000, "KWD")
+    with pytest.raises(Refused, match=r"Enter an amount that ends in 0\.$"):
+        await refunds.ask(shelf.merchant, payment["id"], Money(1234, "KWD"), "Hannah Finch", uuid4())
+    assert [] == await refunds.of_payment(payment["id"])
+    await refunds.ask(shelf.merchant, payment["id"], Money(1230, "KWD"), "Hannah Finch", uuid4())

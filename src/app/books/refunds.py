@@ -18,7 +18,7 @@ from app.clients.stripe_wire import RefundView
 from app.core import db, jobs, live, states
 from app.core.clock import from_now, now
 from app.core.errors import NotFound, Refused, Upstream
-from app.core.money import Money, to_stripe
+from app.core.money import BadAmount, Money, to_stripe
 from app.core.work import Postpone
 
 Row = Mapping[str, Any]
@@ -112,6 +112,10 @@ async def ask(merchant_id: UUID, payment_id: UUID, amount: Money, asked_by: str,
             raise Refused(
                 f"Enter {rest} or less, what is left of this payment." if rest.minor else "Nothing is left to refund."
             )
+        try:
+            to_stripe(amount)
+        except BadAmount:
+            raise Refused(f"{amount} cannot be sent to a card exactly. Enter an amount that ends in 0.") from None
         await db.fetch(
             _ASK, refund_id, merchant_id, payment_id, amount.minor, amount.currency, f"refund-{refund_id}", asked_by
         )
