@@ -94,15 +94,32 @@ class Life:
         assert customer.http.get(f"{link}/invoice.pdf").content.startswith(b"%PDF")
 
     def give_back(self) -> None:
-        """All of a payment goes back to the customer; another one is disputed."""
+        """All of a payment goes back to the customer, a part of another as a credit note; a third one is disputed."""
         returned, disputed = self.invoice("45.00"), self.invoice("55.00")
         self.customer().pay(self.hannah.pay_link(returned["number"]))
         self.until(lambda: [4500] == self.paid(returned), "the payment in Xero")
         (charge,) = [one for one in self.truth("stripe")["charges"] if one["amount"] == 4500]
         self.control("/_stripe/refunds", {"charge": charge["id"]})
         self.until(lambda: [] == self.paid(returned), "the payment taken back in Xero")
+        self.credit()
         self.customer().pay(self.hannah.pay_link(disputed["number"]), DISPUTED)
         self.until(lambda: self.said("GET", "/stripe/v1/disputes"), "a look at the dispute")
+
+    def credit(self) -> None:
+        """Hannah wants refunds as credit notes from now on; a part of a payment goes back."""
+        self.hannah.open("/settings/accounts")
+        form = next(form for form in Reader(self.hannah.text).forms if "/settings/accounts" in form.action)
+        self.hannah.send(form, form.fields | {"refund_account": option(self.hannah.text, "Sales")})
+        credited = self.invoice("65.00")
+        self.customer().pay(self.hannah.pay_link(credited["number"]))
+        self.until(lambda: [6500] == self.paid(credited), "the payment in Xero")
+        (charge,) = [one for one in self.truth("stripe")["charges"] if one["amount"] == 6500]
+        self.control("/_stripe/refunds", {"charge": charge["id"], "amount": 1500})
+        self.until(self.credited, "the refund of a credit note in Xero")
+
+    def credited(self) -> bool:
+        """Whether a refund of a credit note is in Xero."""
+        return any(one["type"] == "ARCREDITPAYMENT" for one in self.truth("xero")["payments"])
 
     def change_elsewhere(self) -> None:
         """An invoice is voided in Xero while a customer is at Stripe; another changes and Hannah asks for it."""

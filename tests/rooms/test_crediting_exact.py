@@ -113,9 +113,10 @@ async def test_where_they_are_looked_for(xero: XeroSays, shelf: Shelf):
     await write(xero, refund)
     assert [NOTES, NOTES, REFUNDS, REFUNDS] == xero.calls
     assert ["1", "2", "1", "2"] == [asked.query["page"] for asked in xero.asked]
-    came = await db.fetch("SELECT refunded_at FROM stripe_refund ORDER BY id")
+    sql = "SELECT refunded_at FROM stripe_refund WHERE stripe_refund_id = $1"
+    came = [await db.fetch_value(sql, one.row["stripe_refund_id"]) for one in (item, refund)]
     since = [datetime.fromisoformat(asked.headers["if-modified-since"]).replace(tzinfo=UTC) for asked in xero.asked]
-    early = [came[at]["refunded_at"] - moment for at, moment in zip((0, 0, 1, 1), since, strict=True)]
+    early = [came[at] - moment for at, moment in zip((0, 0, 1, 1), since, strict=True)]
     assert all(timedelta(minutes=15) <= one <= timedelta(minutes=15, seconds=1) for one in early)
     assert [None, 'PaymentType=="ARCREDITPAYMENT"'] == [xero.asked[at].query.get("where") for at in (0, 2)]
 
