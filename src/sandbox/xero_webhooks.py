@@ -123,7 +123,7 @@ class XeroWebhooks:
         app = self._world.config.xero
         if app.webhook_url is None:
             return
-        self._set(answers=0)
+        self._set(answers=0, unreachable=False)
         for good in (False, False, False, True):
             body = self._body([], 0, 0)
             self._world.webhooks.send("xero.intent", app.webhook_url, body, {"good": good})
@@ -131,14 +131,15 @@ class XeroWebhooks:
     def _answered(self, row: Obj, answer: Answer) -> None:
         state = self.state()
         problem = state["problem"] or row["attempts"][-1]["problem"]
-        self._set(answers=state.get("answers", 0) + 1, problem=problem, unreachable=answer.status == 0)
+        unreachable = state.get("unreachable", False) or answer.status == 0
+        self._set(answers=state.get("answers", 0) + 1, problem=problem, unreachable=unreachable)
         if self.state()["answers"] < 4:
             return
         if problem is None:
             self._set(state="ok")
             self._replay()
-        elif answer.status == 0 and state["tries"] < 60:
-            # Nobody listens yet: a person would press the button again, the sandbox does it for them.
+        elif unreachable and state["tries"] < 60:
+            # Nobody listened yet, or not to all of them: a person would press the button again, the sandbox does it for them.
             self._set(tries=state["tries"] + 1, problem=None)
             self._world.clock.after(2, "xero.intent", {})
         else:

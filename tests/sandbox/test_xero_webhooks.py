@@ -54,6 +54,24 @@ def test_intent_fails_for_careless_receivers(sandbox: Sandbox, receiver: Receive
     assert problem in state["problem"]
 
 
+def test_a_receiver_that_comes_up_in_the_middle_is_asked_again(sandbox: Sandbox, receiver: Receiver) -> None:
+    """Not all four found somebody listening: that is no careless receiver, and they are sent once more by themselves."""
+    silent = iter([True])
+
+    def answer(one: Received) -> tuple[int, bytes, dict[str, str]]:
+        if next(silent, False):
+            raise ConnectionAbortedError
+        threading.Event().wait(0.2)  # the silence is the first answer, not the last
+        return good(one)
+
+    receiver.answer = answer
+    sandbox.config(webhook_url=receiver.url, webhook_key=KEY)
+    receiver.wait_for(4)
+    settle(sandbox)
+    sandbox.control("POST", "/_clock", {"advance": 3})
+    assert sandbox.control("GET", "/_xero/webhook")["state"] == "ok"
+
+
 def test_a_change_in_xero_is_told_in_raw_bytes(subscribed: Person, receiver: Receiver) -> None:
     """An edit sends INVOICE UPDATE; the body's spacing is irregular, so re-serialised JSON would not verify."""
     id = change(subscribed)
