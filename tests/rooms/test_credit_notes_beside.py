@@ -10,6 +10,7 @@ from app.core.clock import date_in
 from app.core.errors import Refused
 from app.merchants import mapping
 from tests.rooms.test_credit_notes import by_credit_note, fail, notes, recorded, refund, states, went_back
+from tests.rooms.test_overpayments import back, choose, overpaid
 from tests.rooms.till import Row, Till
 
 
@@ -175,3 +176,18 @@ async def test_what_is_no_longer_usable_stays_chosen(till: Till):
     errors = await mapping.save(till.merchant_id, till.connection_id, less, shown, form)
     assert ["refund_account"] == list(errors)
     assert ("refunds", "") in await accounts.chosen(till.connection_id)
+
+
+async def test_beside_an_overpayment_a_failed_refund_is_told(till: Till):
+    """What goes back comes out of the overpayment first; the note of the next refund is a person's to remove when that fails."""
+    payment = await overpaid(till, "75.00")
+    await choose(till, payment)
+    await by_credit_note(till)
+    await back(till, payment, amount=1500)
+    assert [] == await notes(till)
+    made = await back(till, payment, amount=1000)
+    assert [("PAID", 1000)] == await notes(till)
+    await till.control(f"/_stripe/refunds/{made['id']}", {"outcome": "failed"})
+    await till.hear()
+    assert ("credit_back", "credit_refund_failed", 1000) in await waiting(till)
+    assert [] == await ledger.invariants()

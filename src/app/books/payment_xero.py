@@ -20,7 +20,9 @@ async def follow(payment: Row) -> None:
     if over:
         left = await _beside_over(payment, written, over, left)
         if left.minor == written["amount_minor"] and written["state"] != "reversed":
-            await _stay(await intents.of_payment(payment["id"], "reversal"), "The refund did not go through.")
+            reversal = await intents.of_payment(payment["id"], "reversal")
+            await credit_notes.catch_up(payment, written["amount_minor"], left, reversal)  # one of them may have failed
+            await _stay(reversal, "The refund did not go through.")
             return
     if written["state"] == "reversed":
         await _missing(payment, written, left)
