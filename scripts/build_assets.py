@@ -25,6 +25,7 @@ from fontTools.varLib.instancer import instantiateVariableFont
 ROOT = Path(__file__).resolve().parent.parent
 STATIC, PINS = ROOT / "static", ROOT / "scripts" / "assets.toml"
 VENDOR, BUILD = STATIC / "vendor", STATIC / "build"
+SANDBOX_FONTS = ROOT / "src" / "sandbox" / "static" / "fonts"  # it serves its own pages, and knows nothing of ours
 STAMP, MANIFEST = BUILD / "inputs.sha256", BUILD / "manifest.json"
 WEIGHTS = (400, 500)  # the two weights the design uses
 FEATURES = ["kern", "tnum", "lnum"]  # even digits for money; ligatures and swashes are left out
@@ -43,7 +44,9 @@ def main() -> int:
     except PackageError as problem:
         print(f"build_assets: {problem}", file=sys.stderr)
         return 1
-    files = hashed(build(pins, vendored))
+    plain = build(pins, vendored)
+    files = hashed(plain)
+    publish_fonts({name: plain[name] for name in pins["fonts"]})
     publish(files, inputs)
     print(f"build_assets: {len(files)} files in {BUILD.relative_to(ROOT)}")
     return 0
@@ -71,7 +74,11 @@ def is_current(inputs: str) -> bool:
     """Whether the last build was made from these inputs and is still all there."""
     if not (STAMP.exists() and MANIFEST.exists()) or STAMP.read_text() != inputs:
         return False
-    return all((BUILD / name).exists() for name in json.loads(MANIFEST.read_text()).values())
+    names = json.loads(MANIFEST.read_text())
+    fonts = [name for name in names if name.endswith(".woff2")]
+    return all((BUILD / name).exists() for name in names.values()) and all(
+        (SANDBOX_FONTS / name).exists() for name in fonts
+    )
 
 
 def collect(packages: dict[str, Any]) -> Files:
@@ -173,6 +180,13 @@ def hashed_name(name: str, content: bytes) -> str:
     """app.css → app.3f9c2a7b10.css."""
     stem, _, suffix = name.rpartition(".")
     return f"{stem}.{hashlib.sha256(content).hexdigest()[:10]}.{suffix}"
+
+
+def publish_fonts(fonts: Files) -> None:
+    """The same fonts for the sandbox's pages, under their plain names."""
+    SANDBOX_FONTS.mkdir(parents=True, exist_ok=True)
+    for name, content in fonts.items():
+        (SANDBOX_FONTS / name).write_bytes(content)
 
 
 def publish(files: dict[str, tuple[str, bytes]], inputs: str) -> None:

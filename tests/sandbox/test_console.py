@@ -104,7 +104,7 @@ def test_what_the_pages_are_dressed_in_is_there(sandbox: Sandbox) -> None:
     assert "font-src 'self'" in page.headers["content-security-policy"]
     links = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text))
     links |= {f"/static/{name}" for name in re.findall(r"url\((\S+?)\)", sandbox.http.get("/static/console.css").text)}
-    assert {"/static/console.css", "/static/sandbox.svg", "/static/google-sans.woff2"} <= links
+    assert {"/static/console.css", "/static/sandbox.svg", "/static/fonts/google-sans.woff2"} <= links
     assert [200] * len(links) == [sandbox.http.get(link).status_code for link in links]
 
 
