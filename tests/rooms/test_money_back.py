@@ -173,6 +173,19 @@ async def test_a_dispute_lost_before_the_payment_was_recorded(till: Till):
     assert [] == await ledger.invariants()
 
 
+async def test_a_prevented_dispute_took_the_money(till: Till):
+    """Stripe settled it with the bank at once and debited the merchant: it is held to be lost, in the books and on the page."""
+    payment = await till.paid(await till.invoice())
+    await till.work()
+    await till.control("/_stripe/disputes", {"charge": payment["stripe_charge_id"], "prevented": True})
+    await till.hear()
+    assert ("dispute_lost", "") == await state(payment)
+    balances = await ledger.balances(payment["id"])
+    assert (0, 4000) == (balances.get((ledger.CLEARING, "GBP"), 0) + balances[ledger.FEES, "GBP"], await held(payment))
+    assert "Dispute lost" in await till.lines(payment["invoice"])
+    assert [] == await ledger.invariants()
+
+
 async def test_a_dispute_in_another_currency(till: Till):
     """What a bank holds in its own currency is never booked as so many pounds."""
     payment = await till.paid(await till.invoice())

@@ -15,19 +15,21 @@ from app.core.clock import now
 from app.core.money import Money, from_stripe
 
 _HELD = frozenset({"needs_response", "under_review", "appeal_needs_response", "appeal_under_review"})
+# The money is gone: a bank decided so, or Stripe and the bank settled it before it became a dispute.
+_GONE = frozenset({"lost", "prevented"})
 _DISPUTED = frozenset({"disputed", "dispute_lost"})
 
 
 async def follow_disputes(payment: Row, disputes: Sequence[DisputeView]) -> Row:
     """Bring the payment to what its disputes say now, in whatever order that was heard; the row as it is afterwards."""
     held = [one for one in disputes if one.status in _HELD]
-    lost = [one for one in disputes if one.status == "lost"]
+    lost = [one for one in disputes if one.status in _GONE]
     if held or (lost and payment["state"] != "dispute_lost"):
         payment = await _held(payment, _sum(payment, held + lost))
     if held or payment["state"] not in _DISPUTED:
         return payment
     if lost:
-        return await _lost(payment)
+        return await _lost(payment, prevented=all(one.status == "prevented" for one in lost))
     return await _won(payment) if disputes or payment["state"] == "disputed" else payment
 
 
@@ -55,9 +57,10 @@ async def _held(payment: Row, amount: Money) -> Row:
     return payment
 
 
-async def _lost(payment: Row) -> Row:
+async def _lost(payment: Row, *, prevented: bool) -> Row:
     if await states.move(PAYMENT, payment["id"], "dispute_lost", changed_at=now()):
-        detail = "The customer’s bank kept the money; book it in Xero as you see fit"
+        who = "Stripe settled it with the customer’s bank at once" if prevented else "The customer’s bank kept the money"
+        detail = f"{who}; book it in Xero as you see fit"
         await tell(payment, "attention", "Dispute lost", detail)
         payment = await reread(payment)
         await follow(payment)
