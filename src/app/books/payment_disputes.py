@@ -59,7 +59,9 @@ async def _held(payment: Row, amount: Money) -> Row:
 
 async def _lost(payment: Row, *, prevented: bool) -> Row:
     if await states.move(PAYMENT, payment["id"], "dispute_lost", changed_at=now()):
-        who = "Stripe settled it with the customer’s bank at once" if prevented else "The customer’s bank kept the money"
+        who = (
+            "Stripe settled it with the customer’s bank at once" if prevented else "The customer’s bank kept the money"
+        )
         detail = f"{who}; book it in Xero as you see fit"
         await tell(payment, "attention", "Dispute lost", detail)
         payment = await reread(payment)
