@@ -41,7 +41,7 @@ async def run(options: Options) -> None:
 
 def _end_with_stdin() -> None:
     """Whoever started us holds the other end: when it closes, also because they were killed, we end in order."""
-    while sys.stdin.buffer.read(4096):
+    while os.read(sys.stdin.fileno(), 4096):  # not through its buffer, whose lock would be held at shutdown
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

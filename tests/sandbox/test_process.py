@@ -57,6 +57,15 @@ def test_it_ends_with_its_standard_input(process: Process) -> None:
     assert process.wait(10) == 0
 
 
+def test_it_ends_in_order_while_its_owner_lives(process: Process) -> None:
+    """Told to end with its standard input still open, as when the demo is stopped: no word, no failure."""
+    addresses(process)
+    process.terminate()
+    assert process.wait(10) == 0
+    assert process.stderr is not None
+    assert "" == process.stderr.read()
+
+
 def test_it_says_two_lines_and_no_more(process: Process) -> None:
     """Mails, requests, refusals and wrong addresses leave nothing on its outputs."""
     port, url = addresses(process)
