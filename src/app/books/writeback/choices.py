@@ -56,12 +56,16 @@ def _due(invoice: XeroInvoice | None, currency: str) -> Money:
 
 
 async def _split(payment: Row, written: Row, due: Money) -> None:
+    over = await intents.of_payment(payment["id"], "overpayment")
+    stands = over is not None and (over["state"] != "abandoned" or over["reason"] == intents.BY_HAND)
+    beside = over["amount_minor"] if over and stands else 0
     left = await payment_xero.left_of(payment)  # less than was meant, where a refund came while that was not certain
-    if not left.minor:
+    meant = min(written["amount_minor"], left.minor - beside)
+    if meant <= 0:
         raise Refused(_GONE)
     await credit_notes.withdraw(payment)
-    part = min(due.minor, left.minor)
-    surplus = Money(left.minor - part, due.currency)
+    part = min(due.minor, meant)
+    surplus = Money(meant - part, due.currency)
     if part:
         done = await intents.resize(written["id"], Money(part, due.currency)) and await intents.ask_again(written["id"])
     else:
